@@ -1,0 +1,1 @@
+"""The weights that ship, and the store that finds, checks and opens weights."""

@@ -1,0 +1,1 @@
+"""Tensor names of other people's checkpoints, mapped to ours."""

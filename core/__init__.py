@@ -1,0 +1,1 @@
+"""Speech deepfake detection without browser or training: decode, detect, explain, report."""

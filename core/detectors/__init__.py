@@ -1,0 +1,1 @@
+"""The detectors: one file each, read top to bottom beside its paper."""

@@ -1,0 +1,1 @@
+"""Corpora, augmentation, losses, recipes, the training loop, scoring and metrics."""
