@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class Checkpoint:
     folder: Path
     sha256: str  # of model.safetensors
     licence: str
-    card: Mapping[str, Any]  # the whole of card.json, checked
+    card: Mapping[str, Any] = field(compare=False)  # the whole of card.json, checked
 
     @property
     def weights(self) -> Path:
