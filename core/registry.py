@@ -1,5 +1,10 @@
 """The detectors by name. A sixth one is a file in core/detectors and a line here."""
 
 from core.detectors.base import Detector
+from core.detectors.hiercon import HierCon
+from core.detectors.sls import Sls
 
-DETECTORS: dict[str, type[Detector]] = {}
+DETECTORS: dict[str, type[Detector]] = {
+    "hiercon": HierCon,
+    "sls": Sls,
+}

@@ -1,0 +1,426 @@
+"""Speech networks under the detectors: XLS-R, WavLM, EnCodec and their compact kin.
+
+The only file that imports transformers. Three promises that the detectors build on:
+
+* **Layer outputs are the layers' own outputs.** transformers 4 gave the last hidden state after
+  the encoder's final layer norm, transformers 5 before it. `SpeechBackbone` runs the encoder's
+  layers one after another and keeps what each returns, so layer 24 is before that norm whatever
+  the version; no hook is registered.
+* **Nothing random.** Every dropout, layer drop and SpecAugment is 0, as fairseq's recipe has it,
+  whatever a published configuration says.
+* **Frames are local** for a stem of convolutions: frame t depends on samples
+  [320 t, 320 t + 400) and no others, so windows that overlap by a multiple of 320 samples may
+  share them (`share_frames`).
+
+Sizes: `XLSR_300M` and `WAVLM_LARGE` (first 12 layers; those above are not built) are the papers';
+`COMPACT` has the same encoder, 24 layers in pre-norm order with a convolutional position
+embedding, but narrow, over a stem of small convolutions or of spectra (`core.compact`).
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import core.torchaudio_guard  # noqa: F401  transformers imports torchaudio; the guard comes first
+from checkpoints.card import CheckpointError
+from core.compact import SpectralConfig, SpectralStem
+from core.types import RATE
+
+# isort: split
+import torchaudio
+from transformers import (
+    EncodecConfig,
+    EncodecModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
+
+KERNELS = (10, 3, 3, 3, 3, 2, 2)  # samples, of the seven convolutions of wav2vec 2.0's stem
+STRIDES = (5, 2, 2, 2, 2, 2, 2)
+
+Kind = Literal["xls-r", "wavlm", "compact"]
+Stem = Literal["conv", "spectral"]
+
+
+class Layers(NamedTuple):
+    """What a backbone hears.
+
+    `hidden` (batch, layers, frames, width): the output of each transformer layer, before the
+    encoder's final layer norm. `last` (batch, frames, width): the topmost one after that norm.
+    """
+
+    hidden: Tensor
+    last: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechConfig:
+    """Which encoder, and how large. `stem_width` is of the convolutions, `spectral` of the other.
+
+    Attributes
+    ----------
+    positional_kernel, positional_groups : of the convolutional position embedding, in frames.
+    conv_bias : whether the stem's convolutions have biases (XLS-R yes, WavLM no).
+    """
+
+    kind: Kind = "compact"
+    layers: int = 24
+    width: int = 144
+    heads: int = 4
+    ffn: int = 320
+    stem: Stem = "spectral"
+    stem_width: int = 64
+    conv_bias: bool = True
+    positional_kernel: int = 64
+    positional_groups: int = 16
+    spectral: SpectralConfig = field(default_factory=SpectralConfig)
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any], base: "SpeechConfig | None" = None) -> "SpeechConfig":
+        """`base` changed by `entries`, as they stand in a card's JSON."""
+        base = base or cls()
+        entries = dict(entries)
+        spectral = dict(entries.pop("spectral", {}))
+        spectral = {k: tuple(v) if isinstance(v, list) else v for k, v in spectral.items()}
+        return replace(base, **entries, spectral=replace(base.spectral, **spectral))
+
+
+XLSR_300M = SpeechConfig("xls-r", 24, 1024, 16, 4096, "conv", 512, positional_kernel=128)
+WAVLM_LARGE = SpeechConfig(
+    "wavlm", 12, 1024, 16, 4096, "conv", 512, conv_bias=False, positional_kernel=128
+)
+COMPACT = SpeechConfig()
+
+
+def _encoder(config: SpeechConfig) -> Any:
+    """The transformers model of that configuration, with random weights and nothing random else."""
+    stem = config.spectral.width if config.stem == "spectral" else config.stem_width
+    options: dict[str, Any] = {
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.ffn,
+        "conv_dim": (config.stem_width,) * (len(KERNELS) - 1) + (stem,),
+        "conv_kernel": KERNELS,
+        "conv_stride": STRIDES,
+        "conv_bias": config.conv_bias,
+        "num_conv_pos_embeddings": config.positional_kernel,
+        "num_conv_pos_embedding_groups": config.positional_groups,
+        "feat_extract_norm": "layer",
+        "do_stable_layer_norm": True,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-5,
+        "apply_spec_augment": False,
+        "mask_time_prob": 0.05,  # not used for masking: it makes the model own its mask embedding
+    }
+    zero = ("hidden", "attention", "activation", "feat_proj", "final")
+    options |= {f"{name}_dropout": 0.0 for name in zero} | {"layerdrop": 0.0}
+    if config.kind == "wavlm":
+        return WavLMModel(WavLMConfig(**options))
+    model: Any = Wav2Vec2Model(Wav2Vec2Config(**options | {"attn_implementation": "sdpa"}))
+    if config.stem == "spectral":
+        model.feature_extractor = SpectralStem(config.spectral)
+    return model
+
+
+class SpeechBackbone(nn.Module):
+    """Waveform -> layer outputs. `model` holds the weights under transformers' names.
+
+    The final layer norm of a WavLM cut at layer 12 is the one that followed layer 24, so its
+    `last` means nothing; QAF-Static does not use it.
+    """
+
+    model: Any  # transformers' types say less than nothing here
+
+    def __init__(self, config: SpeechConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = _encoder(config)
+        # only masked pre-training uses it; detectors would show it as a parameter without gradient
+        self.model.masked_spec_embed.requires_grad_(False)  # noqa: FBT003
+
+    @property
+    def width(self) -> int:
+        return self.config.width
+
+    @property
+    def layers(self) -> int:
+        return self.config.layers
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+        return int(torch.tensor(STRIDES).prod())
+
+    @property
+    def local(self) -> bool:
+        """Whether a frame of the stem depends on its own samples only."""
+        return self.config.stem == "conv" or self.config.spectral.local
+
+    @property
+    def final_norm(self) -> nn.LayerNorm:
+        """The norm between the last layer and `Layers.last`; detectors on `hidden` freeze it."""
+        norm: nn.LayerNorm = self.model.encoder.layer_norm
+        return norm
+
+    def frames(self, samples: int) -> int:
+        """Frames for that many samples: 201 for 64,600."""
+        for kernel, stride in zip(KERNELS, STRIDES, strict=True):
+            samples = (samples - kernel) // stride + 1
+        return max(samples, 0)
+
+    def stem(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) -> local frames (batch, frames, stem width)."""
+        if self.frames(wave.shape[-1]) < 1:
+            raise ValueError(f"{wave.shape[-1]} samples are less than one frame.")
+        if self.config.stem == "spectral":
+            spectra: Tensor = self.model.feature_extractor(wave)
+            return spectra.transpose(1, 2)
+        frames = wave[:, None]
+        # not feature_extractor(wave): in training that switches on gradients of its input
+        for conv in self.model.feature_extractor.conv_layers:
+            frames = conv(frames)
+        return frames.transpose(1, 2)
+
+    def encode(
+        self, frames: Tensor, masked: Tensor | None = None, layers: int | None = None
+    ) -> Layers:
+        """Frames of the stem -> layer outputs.
+
+        Parameters
+        ----------
+        frames : (batch, frames, stem width).
+        masked : optional, bool (batch, frames): frames to replace by the learned mask embedding
+            (masked pre-training).
+        layers : how many layers to run, from the bottom; all where it is None. `last` is then the
+            final norm of the topmost layer that ran.
+        """
+        state, _ = self.model.feature_projection(frames)
+        if masked is not None:
+            state = torch.where(masked[..., None], self.model.masked_spec_embed, state)
+        state = state + self.model.encoder.pos_conv_embed(state)  # (batch, frames, width)
+        hidden = list(self._run(state, layers))
+        return Layers(torch.stack(hidden, 1), self.final_norm(hidden[-1]))
+
+    def _run(self, state: Tensor, layers: int | None) -> Iterator[Tensor]:
+        """Each layer's output. WavLM's first layer makes a position bias that the others take."""
+        given: dict[str, Any] = {}
+        for layer in self.model.encoder.layers[:layers]:
+            out = layer(state, **given)
+            state = out[0] if isinstance(out, tuple) else out
+            if self.config.kind == "wavlm":
+                given = {"position_bias": out[1]}
+            yield state
+
+    def forward(self, wave: Tensor) -> Layers:
+        return self.encode(self.stem(wave))
+
+
+def share_frames(
+    backbone: SpeechBackbone, wave: Tensor, samples: int, starts: Sequence[int]
+) -> Tensor:
+    """Stem frames of overlapping windows of one stretch, each frame computed once.
+
+    Equal bit for bit to `backbone.stem` of each window, where three things hold, and refused
+    where one does not: every start is a multiple of the hop (else frame t looks at other samples;
+    half a window of 64,600 is not one, 32,000 is); the stem is local; and nothing was normalised
+    per window (the caller passes the waveform as the network wants to hear it, so a detector with
+    `normalise="clip"` cannot share). The stem is a ninth of the work of XLS-R, so windows that
+    overlap by half save about 5 % in all.
+
+    Parameters
+    ----------
+    wave : (samples,), the whole stretch.
+    samples : of one window.
+    starts : first sample of each window in the stretch.
+
+    Returns
+    -------
+    (windows, frames, stem width)
+    """
+    if not backbone.local:
+        raise ValueError("This stem levels each window by itself, so windows cannot share frames.")
+    if off := [start for start in starts if start % backbone.hop]:
+        raise ValueError(f"Windows start at {off}, which are not multiples of {backbone.hop}.")
+    count = backbone.frames(samples)
+    needed = [range(start // backbone.hop, start // backbone.hop + count) for start in starts]
+    frames = backbone.stem(wave[None])[0]  # (all frames, stem width)
+    return torch.stack([frames[part.start : part.stop] for part in needed])
+
+
+# --- EnCodec ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CodecConfig:
+    """An EnCodec at 24 kHz: 75 frames a second, residual codebooks of 1024 entries of 128 numbers.
+
+    `quantizers=8` is 6 kbit/s. The decoder is built only to train a codec or to make speech with
+    it; detectors need the encoder and the codebooks.
+    """
+
+    quantizers: int = 8
+    filters: int = 32
+    lstm_layers: int = 2
+    entries: int = 1024
+    width: int = 128
+    decoder: bool = False
+
+
+ENCODEC_24KHZ = CodecConfig()
+COMPACT_CODEC = CodecConfig(filters=8, lstm_layers=1)
+
+
+class Codec(nn.Module):
+    """EnCodec's codes of 16 kHz speech. `model` holds the weights under transformers' names."""
+
+    RATE = 24_000  # Hz
+    RATIOS = (8, 5, 4, 2)
+    model: Any
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        frame_rate = self.RATE / int(torch.tensor(self.RATIOS).prod())
+        self.kilobits = config.quantizers * frame_rate * (config.entries.bit_length() - 1) / 1000
+        self.model = EncodecModel(
+            EncodecConfig(
+                target_bandwidths=(self.kilobits,),
+                sampling_rate=self.RATE,
+                upsampling_ratios=self.RATIOS,
+                num_filters=config.filters,
+                num_lstm_layers=config.lstm_layers,
+                codebook_size=config.entries,
+                hidden_size=config.width,
+                normalize=False,
+            )
+        )
+        if not config.decoder:
+            del self.model.decoder
+            for layer in self.model.quantizer.layers:  # state of codebook training only
+                del layer.codebook.embed_avg, layer.codebook.cluster_size
+
+    def frames(self, samples: int) -> int:
+        """Codec frames for that many samples at 16 kHz: 303 for 64,600."""
+        resampled = -(-samples * self.RATE // RATE)
+        return -(-resampled // int(torch.tensor(self.RATIOS).prod()))
+
+    def resample(self, wave: Tensor) -> Tensor:
+        """16 kHz -> 24 kHz with one fixed windowed-sinc filter (torchaudio, its defaults)."""
+        resampled: Tensor = torchaudio.functional.resample(wave, RATE, self.RATE)
+        return resampled
+
+    def codes(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) at 16 kHz -> int64 (batch, quantizers, codec frames).
+
+        No gradient: the choice of the nearest codebook entry has none.
+        """
+        with torch.no_grad():
+            latent = self.model.encoder(self.resample(wave)[:, None])
+            codes: Tensor = self.model.quantizer.encode(latent, self.kilobits)
+        return codes.transpose(0, 1)
+
+    def codebooks(self) -> Tensor:
+        """The vectors behind the codes: (quantizers, entries, width)."""
+        return torch.stack([layer.codebook.embed for layer in self.model.quantizer.layers])
+
+
+# --- Published weights -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the weights of a paper's backbone are: hub repository at one commit, or a folder."""
+
+    repository: str
+    revision: str
+    folder_variable: str  # environment variable naming a local folder, looked at first
+    unused: tuple[str, ...]  # prefixes of tensors in the file that this program has no use for
+
+
+PUBLISHED: dict[str, Published] = {
+    "xls-r": Published(
+        "facebook/wav2vec2-xls-r-300m",
+        "1a640f32ac3e39899438a2931f9924c02f080a54",
+        "SPOOFSCOPE_XLSR",
+        ("quantizer.", "project_q.", "project_hid."),
+    ),
+    "wavlm": Published(
+        "microsoft/wavlm-large",
+        "c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c",
+        "SPOOFSCOPE_WAVLM",
+        tuple(f"encoder.layers.{layer}." for layer in range(12, 24)),
+    ),
+    "encodec": Published(
+        "facebook/encodec_24khz",
+        "c1dbe2ae3f1de713481a3b3e7c47f357092ee040",
+        "SPOOFSCOPE_ENCODEC",
+        ("decoder.", *(f"quantizer.layers.{layer}." for layer in range(8, 32))),
+    ),
+}
+
+
+def load_published(backbone: SpeechBackbone | Codec, folder: Path | None = None) -> None:
+    """Fill a paper-size backbone with its published weights.
+
+    From `folder`, else from the folder named by the environment variable of `PUBLISHED`, else
+    from the hub at the pinned commit; HF_HUB_OFFLINE is honoured by huggingface_hub.
+
+    Raises
+    ------
+    CheckpointError
+        where the weights are not there, or do not fit the network.
+    """
+    kind = "encodec" if isinstance(backbone, Codec) else backbone.config.kind
+    if kind not in PUBLISHED:
+        raise CheckpointError("A compact backbone has no published weights; it ships with ours.")
+    source = PUBLISHED[kind]
+    named = folder or os.environ.get(source.folder_variable)
+    where, revision = (str(named), None) if named else (source.repository, source.revision)
+    try:
+        loaded, info = type(backbone.model).from_pretrained(
+            where,
+            revision=revision,
+            config=backbone.model.config,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"No weights of {source.repository} in {where} ({type(error).__name__}). Put that "
+            f"repository at commit {source.revision[:8]} into a folder and name it in "
+            f"{source.folder_variable}, or go online once to fetch it (HF_HUB_OFFLINE unset)."
+        ) from error
+    missing = set(info["missing_keys"]) - {"masked_spec_embed"}
+    unexpected = [key for key in info["unexpected_keys"] if not _unused(key, source)]
+    if missing or unexpected or info["mismatched_keys"]:
+        raise CheckpointError(
+            f"The weights in {where} are not those of {source.repository}: missing "
+            f"{sorted(missing)[:3]}, unexpected {sorted(unexpected)[:3]}, of other shape "
+            f"{sorted(info['mismatched_keys'])[:3]}."
+        )
+    state = {k: v for k, v in loaded.state_dict().items() if k in backbone.model.state_dict()}
+    backbone.model.load_state_dict(state)
+
+
+def _unused(key: str, source: Published) -> bool:
+    bare = key.removeprefix("wav2vec2.").removeprefix("wavlm.")
+    return bare.startswith(source.unused)
+
+
+def config_entries(config: SpeechConfig | CodecConfig) -> dict[str, Any]:
+    """The configuration as JSON values."""
+    entries = asdict(config)
+    if "spectral" in entries:
+        spectral: dict[str, Any] = entries["spectral"]
+        entries["spectral"] = {
+            k: list(v) if isinstance(v, tuple) else v for k, v in spectral.items()
+        }
+    return entries
