@@ -16,18 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from math import exp, log
 
+from core.sentences import disagree, uncalibrated
 from core.types import Detection, Fused, Lean, Notice, Region, Verdict
 
 BAND = 1.0  # |llr| up to which a clip is inconclusive: a likelihood ratio below e = 2.7
 MIN_SPEECH_SECONDS = 0.5  # of speech in a window before it can make a clip mixed
 REGIONS_NAMED = 4
 
-NO_DETECTOR = "No detector is installed. Nothing was scored."
 NOTHING_SCORED = "Not scored: the analysis ended before the first window was scored."
-UNCALIBRATED = (
-    "Raw score, not calibrated: higher means more spoof-like; the size has no meaning, so it "
-    "leans neither way."
-)
 SYMBOLS: Mapping[Lean, str] = {
     "spoofed": "▲",
     "bona fide": "▼",
@@ -65,16 +61,16 @@ def verdict(
     if refusal is not None:
         return Verdict("not scored", refusal.text)
     if not any(detection.readings for detection in detections):
-        return Verdict("not scored", NOTHING_SCORED if detections else NO_DETECTOR)
+        return Verdict("not scored", NOTHING_SCORED)
     if fused.llr is None:
-        return Verdict("inconclusive", UNCALIBRATED)
+        return Verdict("inconclusive", uncalibrated())
     regions = _spoofed_runs(detections, fused, band, speech)
     rest_leans_away = any(llr < -band for _, llr in fused.windows)
     if regions and (fused.llr <= band or rest_leans_away):
         return Verdict("mixed", _mixed_text(regions, fused.llr), regions)
     llrs = [d.score.llr for d in detections if d.score.llr is not None]
     if min(llrs) < -band and max(llrs) > band:
-        return Verdict("inconclusive", disagreement(min(llrs), max(llrs)))
+        return Verdict("inconclusive", disagree(min(llrs), max(llrs)))
     return _by_mean(fused.llr, band, len(llrs))
 
 
@@ -87,14 +83,6 @@ def most_spoofed(by_channel: Mapping[str, tuple[Fused, Verdict]]) -> tuple[str, 
     others = ", ".join(f"{n}: {v.lean}" for n, (_, v) in by_channel.items() if n != channel)
     text = f"Channels scored apart; this is the {channel} channel ({others}). {chosen.text}"
     return channel, fused, Verdict(chosen.lean, text, chosen.regions)
-
-
-def disagreement(lowest: float, highest: float) -> str:
-    """The sentence for detectors on both sides of the band."""
-    return (
-        f"The detectors disagree (from {signed(lowest)} to {signed(highest)}). "
-        "Treat as inconclusive."
-    )
 
 
 def signed(llr: float) -> str:
