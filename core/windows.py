@@ -1,0 +1,100 @@
+"""Clip -> windows: stretches of real audio, and the wave a network is given for each.
+
+Windows start on multiples of 320 samples, the frame of wav2vec-like feature encoders, so that
+overlapping windows could share frames bit for bit. The last window is moved back so that it ends
+where the clip ends: the end is scored, with at most 319 samples of repetition.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import RATE, ChannelPolicy, Clip, Window
+
+FRAME = 320  # samples; 20 ms
+SAMPLES = 64_600  # what the published networks hear: 4.0375 s
+HOP = 64_000  # 4 s
+SECONDS = SAMPLES / RATE
+
+
+def channel_name(index: int) -> str:
+    """What a channel is called: left, right, channel 3 and so on."""
+    return ("left", "right")[index] if index < 2 else f"channel {index + 1}"
+
+
+def channels_of(clip: Clip, policy: ChannelPolicy = "mix") -> tuple[str, ...]:
+    """The names of what is scored: `("mix",)` for one channel, else as the policy says."""
+    count = clip.samples.channels
+    if count == 1 or policy == "mix":
+        return ("mix",)
+    if policy == "each":
+        return tuple(channel_name(index) for index in range(count))
+    return (policy,)
+
+
+def segment(
+    clip: Clip, samples: int = SAMPLES, hop: int = HOP, policy: ChannelPolicy = "mix"
+) -> tuple[Window, ...]:
+    """Windows that reach from the first sample of the clip to the last.
+
+    Parameters
+    ----------
+    samples : what the network takes; the longest a window can be.
+    hop : from one window's first sample to the next one's; taken down to a multiple of 320
+        samples, at least one. A hop longer than `samples` leaves out what lies between.
+    policy : which channels; with `"each"`, all windows of one channel, then those of the next.
+
+    Returns
+    -------
+    Each window `samples` long but the last, which ends with the clip and may be up to 319 shorter.
+    A clip shorter than `samples` is one window; the repetition is `wave_of`'s affair.
+    """
+    if samples < FRAME or hop < 1:
+        raise ValueError(f"windows of {samples} samples every {hop} cannot be made")
+    length = clip.samples.length
+    hop = max(hop // FRAME * FRAME, FRAME)
+    starts = list(range(0, max(length - samples, 0) + 1, hop))
+    if starts[-1] + samples < length:
+        starts.append(-(-(length - samples) // FRAME) * FRAME)
+    return tuple(
+        Window(first, min(first + samples, length), channel)
+        for channel in channels_of(clip, policy)
+        for first in starts
+    )
+
+
+def wave_of(clip: Clip, window: Window, samples: int = SAMPLES) -> NDArray[np.float32]:
+    """The window's sound, repeated from its start until it fills `samples`; shape (samples,).
+
+    Never padded with zeros: the networks were trained on repeated short clips. The mix is the
+    plain mean of all channels.
+    """
+    wave = channel_of(clip, window.channel, window.first, window.last)
+    if not wave.size:
+        raise ValueError(f"an empty window at {window.first}")
+    return np.resize(wave, samples)  # repeats, then cuts; a copy, so it may be written to
+
+
+def channel_of(clip: Clip, channel: str, first: int, last: int) -> NDArray[np.float32]:
+    """Samples `first` up to `last` of one named channel, or of the mix; shape (last - first,)."""
+    block = clip.samples.read(first, last)
+    wave: NDArray[np.float32]
+    if block.shape[0] == 1:
+        wave = block[0]
+    elif channel == "mix":
+        wave = block.mean(axis=0, dtype=np.float32)
+    else:
+        names = [channel_name(index) for index in range(block.shape[0])]
+        if channel not in names:
+            raise ValueError(f"no channel {channel!r}; the clip has {', '.join(names)}")
+        wave = block[names.index(channel)]
+    return wave
+
+
+def blocks_of(
+    clip: Clip, channel: str = "mix", samples: int = 1 << 17
+) -> Iterator[NDArray[np.float32]]:
+    """The whole clip, one channel, in consecutive blocks of at most `samples`."""
+    for first in range(0, clip.samples.length, samples):
+        yield channel_of(clip, channel, first, min(first + samples, clip.samples.length))
