@@ -1,0 +1,1 @@
+"""One file a subcommand: `add(subparsers)` declares it, `run(args)` does it."""
