@@ -2,9 +2,13 @@
 
 from core.detectors.base import Detector
 from core.detectors.hiercon import HierCon
+from core.detectors.mambo import Mambo
+from core.detectors.qaf import QafStatic
 from core.detectors.sls import Sls
 
 DETECTORS: dict[str, type[Detector]] = {
     "hiercon": HierCon,
+    "qaf": QafStatic,
     "sls": Sls,
+    "mambo": Mambo,
 }

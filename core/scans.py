@@ -176,7 +176,8 @@ def _chunked(tensor: Tensor, chunk: int) -> Tensor:
     if missing:
         padding = tensor.new_zeros(batch, missing, *tensor.shape[2:])
         tensor = torch.cat([tensor, padding], dim=1)
-    return tensor.unflatten(1, (-1, chunk))
+    chunks: Tensor = tensor.unflatten(1, (-1, chunk))
+    return chunks
 
 
 def _decay_between(cumulative: Tensor) -> Tensor:

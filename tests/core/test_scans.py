@@ -117,10 +117,12 @@ def test_blocks_of_the_selective_scan_do_not_show(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("chunk", [1, 3, 16, 50, 64])
 def test_the_chunk_does_not_show(chunk: int) -> None:
-    x, q = ssd_arguments(50), delta_arguments(50)
+    x, dt, A, B, C = ssd_arguments(50)
+    q, k, v, g, beta = delta_arguments(50)
     close = partial(torch.testing.assert_close, atol=1e-10, rtol=0)
-    close(partial(scans.ssd, chunk=chunk)(*x), scans.ssd(*x))
-    close(partial(scans.gated_delta_rule, chunk=chunk)(*q), scans.gated_delta_rule(*q))
+    close(scans.ssd(x, dt, A, B, C, chunk), scans.ssd(x, dt, A, B, C))
+    whole = scans.gated_delta_rule(q, k, v, g, beta)
+    close(scans.gated_delta_rule(q, k, v, g, beta, chunk), whole)
 
 
 @pytest.mark.parametrize(
