@@ -50,13 +50,15 @@ def open_ffmpeg(path: Path, size: int, timeout: float) -> Iterator[Opened]:
         raise NoAudioTrackError
     if not tracks:
         raise CannotDecodeError("no sound track")
-    command = [_program("ffmpeg"), "-nostdin", *GUARD, "-threads", "1", "-i", _url(path),
-               "-map", f"0:{tracks[0]['index']}", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]  # fmt: skip
-    with running(command, timeout, MEMORY, _url(path)) as child:
+    read = [_program("ffmpeg"), "-nostdin", *GUARD, "-threads", "1", "-i", _url(path)]
+    write = ["-map", f"0:{tracks[0]['index']}", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    with path.open("rb") as file:
+        head = file.read(formats.HEAD)
+    with running([*read, *write], timeout, MEMORY, _url(path)) as child:
         rate, channels = _header(child)
         codec = formats.codec_name(str(tracks[0].get("codec_name", "")))
         opened = Opened(
-            container=formats.container_name(facts["format"]["format_name"]),
+            container=formats.container_name(facts["format"]["format_name"], head),
             codec=codec,
             rate=rate,
             channels=channels,
@@ -115,10 +117,8 @@ def _declared(kind: dict[str, Any], track: dict[str, Any], *, alone: bool) -> fl
     if ESTIMATED & set(kind["format_name"].split(",")):
         return None
     tag = track.get("tags", {}).get("DURATION", "")
-    given = (
-        track.get("duration") or _clock_seconds(tag) or (kind.get("duration") if alone else None)
-    )
-    return _number(given)
+    of_file = kind.get("duration") if alone else None  # a video may well outlast its sound
+    return _number(track.get("duration") or _clock_seconds(tag) or of_file)
 
 
 def _clock_seconds(text: str) -> float | None:

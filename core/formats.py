@@ -65,16 +65,11 @@ FFMPEG_CODECS = {
 }
 # what ffmpeg may take a file for: containers that hold their own sound. No playlists (hls, concat,
 # dash), no pictures, no devices, nothing that names other files
-DEMUXERS = ",".join(
-    "mov matroska avi asf ogg flac wav w64 aiff au caf mp3 aac loas ac3 eac3 amr amrnb amrwb "
-    "mpegts mpeg flv ape wv tta tak dsf iff voc gsm g722 g726 nist sds xwma dts truehd".split()
+DEMUXERS = (
+    "mov,matroska,avi,asf,ogg,flac,wav,w64,aiff,au,caf,mp3,aac,loas,ac3,eac3,amr,amrnb,amrwb,"
+    "mpegts,mpeg,flv,ape,wv,tta,tak,dsf,iff,voc,gsm,g722,g726,nist,sds,xwma,dts,truehd"
 )
-CONTAINERS = {
-    "mov": "MP4 family (MP4, M4A, MOV, 3GP)",
-    "matroska": "Matroska or WebM",
-    "asf": "ASF (WMA)",
-    "mpegts": "MPEG-TS",
-}
+CONTAINERS = {"asf": "ASF (WMA)", "mpegts": "MPEG-TS", "wv": "WavPack"}
 LOSSLESS = frozenset({"FLAC", "ALAC", "WMA Lossless", "Monkey's Audio", "WavPack", "TTA", "DSD"})
 
 
@@ -89,9 +84,13 @@ def codec_name(ffmpeg_name: str) -> str:
     return ffmpeg_name.upper() or "unknown"
 
 
-def container_name(ffmpeg_names: str) -> str:
-    """A container as people call it, from ffmpeg's comma-separated names for it."""
+def container_name(ffmpeg_names: str, head: bytes) -> str:
+    """A container as people call it, from ffmpeg's comma-separated names and the first bytes."""
     first = ffmpeg_names.split(",")[0]
+    if first == "mov":
+        return kind_of(head) or "MP4"
+    if first == "matroska":
+        return "WebM" if b"webm" in head[:80] else "Matroska"
     return CONTAINERS.get(first, first.upper())
 
 
@@ -120,19 +119,22 @@ _MAGIC = (
 
 def kind_of(head: bytes) -> str | None:
     """What a file with these first bytes calls itself; None where it is nothing known."""
-    if head[4:8] == b"ftyp":
-        return next((name for brand, name in _BRANDS.items() if head[8:11] == brand), "MP4")
-    if head[4:8] in (b"moov", b"mdat", b"wide"):
-        return "QuickTime (MOV)"
-    if head[:4] in (b"RIFF", b"RF64") and len(head) >= 12:
-        return {b"WAVE": "WAV", b"AVI ": "AVI"}.get(head[8:12])
-    if head[:4] == b"FORM" and head[8:11] == b"AIF":
-        return "AIFF"
+    inside = {
+        b"ftyp": _BRANDS.get(head[8:11], "MP4"),
+        b"moov": "QuickTime (MOV)",
+        b"mdat": "QuickTime (MOV)",
+        b"wide": "QuickTime (MOV)",
+    }
+    riff = {b"WAVE": "WAV", b"AVI ": "AVI", b"AIFF": "AIFF", b"AIFC": "AIFF"}
+    if head[4:8] in inside:
+        return inside[head[4:8]]
+    if head[:4] in (b"RIFF", b"RF64", b"FORM"):
+        return riff.get(head[8:12])
     if head[:4] == b"OggS":
         inner = (("FLAC", b"FLAC"), ("Opus", b"OpusHead"), ("Vorbis", b"vorbis"))
         return next((f"Ogg {name}" for name, mark in inner if mark in head[:80]), "Ogg")
     if len(head) > 188 and head[0] == head[188] == 0x47:
-        return "an MPEG transport stream"
+        return "MPEG-TS"
     if len(head) > 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return "AAC"
     return next((name for mark, name in _MAGIC if head.startswith(mark)), None)

@@ -8,6 +8,7 @@ than a minute.
 """
 
 import hashlib
+import io
 import os
 import stat
 import tempfile
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from core import ffmpeg, formats, pyav, sentences
 from core.conversion import Conversion
@@ -42,7 +42,7 @@ class Limits:
     timeout: float = 600.0  # seconds a foreign decoder may take
 
 
-def decode(path: Path, name: str | None = None, limits: Limits = Limits()) -> Clip:  # noqa: B008
+def decode(path: Path, name: str | None = None, limits: Limits = Limits()) -> Clip:
     """Read any sound or video file.
 
     Parameters
@@ -66,7 +66,7 @@ def decode(path: Path, name: str | None = None, limits: Limits = Limits()) -> Cl
         return _first_that_reads(path, file, origin, limits)
 
 
-def decode_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Clip:  # noqa: B008
+def decode_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Clip:
     """Read a sound or video file that is in memory; like `decode`."""
     suffix = "".join(c for c in Path(name).suffix if c.isascii() and (c.isalnum() or c == "."))
     with tempfile.TemporaryDirectory(prefix="spoofscope-") as folder:
@@ -76,12 +76,11 @@ def decode_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Clip:  # 
 
 
 @contextmanager
-def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, name: str) -> Iterator[io.BufferedReader]:
     try:
         # not to hang on a named pipe; and the kind is asked of what was opened, not of the name
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        handle = os.open(path, flags)
     except FileNotFoundError as error:
         raise AudioError(sentences.no_such_file(name)) from error
     except IsADirectoryError as error:
@@ -91,7 +90,7 @@ def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
             raise AudioError(sentences.folder(name)) from error
         reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(sentences.unreadable(name, reason)) from error
-    with io.open(handle, "rb") as file:
+    with open(handle, "rb") as file:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
             raise AudioError(sentences.folder(name))
@@ -103,7 +102,9 @@ def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
 Opener = Callable[[], AbstractContextManager[Opened]]
 
 
-def _first_that_reads(path: Path, file: BinaryIO, origin: "_Origin", limits: Limits) -> Clip:
+def _first_that_reads(
+    path: Path, file: io.BufferedReader, origin: "_Origin", limits: Limits
+) -> Clip:
     """libsndfile, then ffmpeg, then PyAV; the first out of which sound comes."""
     name, complaint = origin.name, ""
     openers: list[Opener] = [lambda: open_soundfile(file, origin.bytes)]

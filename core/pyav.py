@@ -28,6 +28,8 @@ def open_pyav(file: BinaryIO, size: int) -> Iterator[Opened]:
     import av
 
     file.seek(0)
+    head = file.read(formats.HEAD)
+    file.seek(0)
     options = {"format_whitelist": formats.DEMUXERS, "protocol_whitelist": ""}
     try:
         container = av.open(file, mode="r", options=options)
@@ -42,7 +44,7 @@ def open_pyav(file: BinaryIO, size: int) -> Iterator[Opened]:
         track = tracks[0]
         context = track.codec_context
         opened = Opened(
-            container=formats.container_name(container.format.name),
+            container=formats.container_name(container.format.name, head),
             codec=formats.codec_name(context.name),
             rate=context.sample_rate,
             channels=context.channels,
