@@ -31,13 +31,12 @@ class Interval:
     low: float
     high: float
     rounds: int
-    clusters: int | None = None  # how many were drawn from; None = clips
 
 
-def interval(samples: Floats, level: float = LEVEL, clusters: int | None = None) -> Interval:
+def interval(samples: Floats, level: float = LEVEL) -> Interval:
     """Percentile interval of bootstrap replicates."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), int(samples.size), clusters)
+    return Interval(float(low), float(high), int(samples.size))
 
 
 def bootstrap_eer(given: Scores, rounds: int = 1000, seed: int = 0) -> Floats:
