@@ -317,10 +317,12 @@ class Codec(nn.Module):
                 normalize=False,
             )
         )
+        for layer in self.model.quantizer.layers:
+            layer.codebook.embed.normal_()  # transformers' zeros would make every code the same
+            if not config.decoder:  # state of codebook training only
+                del layer.codebook.embed_avg, layer.codebook.cluster_size
         if not config.decoder:
             del self.model.decoder
-            for layer in self.model.quantizer.layers:  # state of codebook training only
-                del layer.codebook.embed_avg, layer.codebook.cluster_size
 
     def frames(self, samples: int) -> int:
         """Codec frames for that many samples at 16 kHz: 303 for 64,600."""
