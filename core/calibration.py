@@ -111,7 +111,7 @@ class Calibration:
             "n_bonafide": self.n_bonafide,
             "n_spoof": self.n_spoof,
             "cllr": self.cllr,
-            "set": self.dataset,
+            "set": self.dataset or "unnamed",  # a card may not leave it out
         }
 
 
@@ -198,7 +198,7 @@ class Fusion:
         record = {
             "schema": FUSION_SCHEMA,
             "checkpoints": dict(sorted(self.checkpoints.items())),
-            "set": self.dataset,
+            "set": self.dataset or "unnamed",  # a card may not leave it out
             "rules": rules,
         }
         return json.dumps(record, indent=1, allow_nan=False) + "\n"
