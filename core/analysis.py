@@ -80,7 +80,7 @@ def analyse_clip(
     from core.quality import measure
 
     settings = settings or Settings()
-    quality = measure(clip)
+    quality = measure(clip, settings.channels)
     steps: list[Step] = []
     windows = windows_to_score(clip, quality, loaded, settings)
     for step in detect.scan(clip, loaded, settings, should_stop, windows):
@@ -107,9 +107,7 @@ def windows_to_score(
 
 def refusal_of(quality: "Quality", settings: Settings) -> Notice | None:
     """Why a clip is not scored; None where it is, or where a person wants it all the same."""
-    found = quality.refusal
-    overruled = settings.score_anyway and found is not None and found.code in sentences.OVERRIDABLE
-    return None if overruled else found
+    return None if settings.score_anyway and quality.may_overrule else quality.refusal
 
 
 def conclude(
@@ -197,7 +195,7 @@ def _about_scan(clip: Clip, steps: Sequence[Step], settings: Settings) -> list[N
         share = round(100 * (1 - SECONDS / settings.hop_seconds))
         notices.append(
             Notice(
-                "gaps",
+                "windows-apart",
                 f"Windows of {SECONDS:.1f} s start every {settings.hop_seconds:g} s: about "
                 f"{share} % of the clip was not scored.",
             )
