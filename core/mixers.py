@@ -259,7 +259,7 @@ class SwiGlu(nn.Module):
         self.w2_out = nn.Linear(inner, width, bias=False)
         self.dropout = nn.Dropout(dropout)
         for linear in (self.w1_w3_combined, self.w2_out):
-            nn.init.kaiming_normal_(linear.weight)
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="linear")
 
     def forward(self, u: Tensor) -> Tensor:
         gate, value = self.w1_w3_combined(u).chunk(2, dim=-1)

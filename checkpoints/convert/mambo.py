@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 XLSR = "feature_extractor.model.model."  # the authors' module, torchaudio's bundle, its network
 BLOCK = re.compile(
     r"stacked_mamba2\.layers\.layers\.(?P<block>\d+)\."
-    r"(?:(?P<norm>norm)|(?:mixer\.)?(?:mamba|gdn|mlp|mha))\.(?P<rest>.+)"
+    r"(?:(?P<norm>norm)|mamba|gdn|mlp|mha)\.(?P<rest>.+)"
 )
 KINDS = {644: "mamba2", 776: "hydra", 512: "mamba"}  # by the rows of in_proj at width 128
 HEAD = (

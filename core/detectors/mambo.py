@@ -159,6 +159,8 @@ class GatedPool(nn.Module):
         hidden = int(expand * width)
         self.gate_value_proj = nn.Linear(width, 2 * hidden, bias=False)
         self.to_score = nn.Linear(hidden, 1, bias=False)
+        for linear in (self.gate_value_proj, self.to_score):
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="linear")
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, frames, width) -> the weighted mean (batch, width), weights (batch, frames)."""
