@@ -1,0 +1,167 @@
+"""The app in a process of its own, and a real Chromium that may not leave this machine."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS = ROOT / "artefacts"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream "
+    "--use-fake-ui-for-media-stream --autoplay-policy=no-user-gesture-required"
+)
+SENTENCE = (
+    "The quick brown fox jumps over the lazy dog. She had your dark suit in greasy wash water "
+    "all year. This sentence was never spoken by anyone."
+)
+BOOT = """
+import os, runpy
+from pathlib import Path
+from checkpoints import store
+store.search_path = lambda: (Path(os.environ["SPOOFSCOPE_CHECKPOINTS"]),)
+runpy.run_path("app.py", run_name="__main__")
+"""  # only these checkpoints, not those that ship
+NORMAL = ("Method not implemented", "svelte-i18n")  # console noise of gradio itself
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some nine seconds of machine speech, as WAV."""
+    program = shutil.which("espeak-ng")
+    if program is None:
+        pytest.skip("espeak-ng is not installed (Debian: apt install espeak-ng)")
+    path = tmp_path_factory.mktemp("clips") / "fox.wav"
+    subprocess.run([program, "-v", "en-gb", "-w", str(path), SENTENCE], check=True)  # noqa: S603
+    return path
+
+
+@pytest.fixture(scope="session")
+def m4a(speech: Path) -> Path:
+    """The same as AAC in MP4."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("ffmpeg is not installed (Debian: apt install ffmpeg)")
+    path = speech.with_name("fox.m4a")
+    command = [program, "-v", "error", "-y", "-i", str(speech), "-b:a", "64k", str(path)]
+    subprocess.run(command, check=True)  # noqa: S603
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def app(checkpoints: Path, log: Path, **environment: str) -> Iterator[str]:
+    """`python app.py` with these checkpoints only, until the block ends; gives its address."""
+    port = free_port()
+    changed = {
+        "GRADIO_SERVER_PORT": str(port),
+        "SPOOFSCOPE_CHECKPOINTS": str(checkpoints),
+        "PYTHONUNBUFFERED": "1",
+        **environment,
+    }
+    with log.open("w") as out:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+            [sys.executable, "-c", BOOT],
+            cwd=ROOT,
+            env={**os.environ, **changed},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        address = f"http://127.0.0.1:{port}/"
+        try:
+            wait_for(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(f"the app ended at once:\n{log.read_text()}")
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own server
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the app did not answer:\n{log.read_text()}")
+
+
+class Watch:
+    """Everything that a page must not do."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.faults: list[str] = []
+        self.expected: tuple[str, ...] = NORMAL
+        page.on("request", lambda request: self._left(request.url, address))
+        page.on("response", lambda response: self._failed(response.url, response.status))
+        page.on("console", lambda message: self._said(message.type, message.text))
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+
+    def _left(self, url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            self.faults.append(f"request to {url}")
+
+    def _failed(self, url: str, status: int) -> None:
+        if status >= 400:
+            self.faults.append(f"{status} from {url}")
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error" and not any(known in text for known in self.expected):
+            self.faults.append(f"console: {text}")
+
+
+@contextmanager
+def visit(
+    chromium: str, address: str, *, microphone: Path | None = None, **context: Any
+) -> Iterator[Any]:
+    """A page of a fresh browser; the test fails on anything in its `Watch`."""
+    from playwright.sync_api import sync_playwright
+
+    flags = FLAGS.split()
+    if microphone is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={microphone}")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, headless=True, args=flags)
+        try:
+            options: dict[str, Any] = {"viewport": {"width": 1400, "height": 1000}, **context}
+            tab = browser.new_context(
+                permissions=["microphone"], accept_downloads=True, **options
+            ).new_page()
+            watch = Watch(tab, address)
+            tab.goto(address)
+            tab.wait_for_selector("#drop input[type=file]", state="attached")
+            yield tab
+            assert watch.faults == []
+        finally:
+            browser.close()
+
+
+def picture(page: Any, name: str) -> None:
+    """Keep a screenshot for people to look at."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=str(ARTEFACTS / f"{name}.png"), full_page=True)

@@ -1,0 +1,227 @@
+"""Evidence of one window, detector by detector: a tab each, and pictures that fit the arrays.
+
+Nothing here knows a network. A detector hands over named arrays; `core.figures` finds the picture,
+`core.numbers` the sentence and the table, and a detector that is installed tomorrow needs no more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.types import Evidence, Region, Window
+from core.workbench import PROBLEMS, Inspection
+from ui import markup, pictures, texts
+
+SLOTS = 10  # pictures a detector can show at once
+TABS = 8
+AT_ONCE = 12  # clips of up to so many windows get the row of all windows without being asked
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """The components below the scores."""
+
+    area: gr.Column
+    head: gr.HTML
+    tabs: gr.Tabs
+    each: tuple[gr.Tab, ...]
+    raster: gr.Plot
+    raster_note: gr.HTML
+    everything: gr.Button
+    plots: tuple[gr.Plot, ...]
+    notes: tuple[gr.HTML, ...]
+
+    @classmethod
+    def build(cls) -> "Panels":
+        """Lay out the tabs and the slots for pictures."""
+        with gr.Column(visible=False, elem_id="evidence") as area:
+            with gr.Tabs(selected=0, elem_id="evidence-tabs") as tabs:
+                each = tuple(gr.Tab(f"detector {n}", id=n, visible=n == 0) for n in range(TABS))
+            head = gr.HTML(markup.foot(texts.EVIDENCE_NONE), elem_id="evidence-head")
+            everything = gr.Button(
+                texts.ALL_WINDOWS, size="sm", visible=False, elem_id="all-windows"
+            )
+            raster = gr.Plot(show_label=False, visible=False, elem_id="raster")
+            raster_note = gr.HTML(visible=False)
+            plots, notes = [], []
+            for slot in range(SLOTS):
+                plots.append(gr.Plot(show_label=False, visible=False, elem_id=f"evidence-{slot}"))
+                notes.append(gr.HTML(visible=False, elem_id=f"evidence-note-{slot}"))
+        return cls(
+            area, head, tabs, each, raster, raster_note, everything, tuple(plots), tuple(notes)
+        )
+
+    @property
+    def outputs(self) -> list[Any]:
+        pictures_ = [self.raster, self.raster_note, *self.plots, *self.notes]
+        return [self.area, self.head, self.tabs, *self.each, self.everything, *pictures_]
+
+    def blank(self) -> Updates:
+        """Nothing is on show."""
+        return {self.area: gr.update(visible=False)}
+
+    def first(self, inspection: Inspection, conductor: gr.HTML, scores: gr.Plot) -> Updates:
+        """The evidence of the strongest window, once a clip is scored."""
+        updates: Updates = {self.area: gr.update(visible=True), self.tabs: gr.Tabs(selected=0)}
+        for place, tab in enumerate(self.each):
+            known = place < len(inspection.loaded)
+            label = inspection.loaded[place].detector.title if known else ""
+            updates[tab] = gr.update(visible=known, label=label)
+        inspection.tab = 0
+        window = inspection.strongest(inspection.loaded[0].checkpoint.id)
+        if window is None:
+            return updates
+        return updates | self.show(inspection, window, conductor, scores)
+
+    def show(
+        self, inspection: Inspection, window: Window, conductor: gr.HTML, scores: gr.Plot
+    ) -> Updates:
+        """The pictures of one window for the detector whose tab is open."""
+        loaded = inspection.loaded[inspection.tab]
+        inspection.window = window
+        found = inspection.explain(loaded, window)
+        updates: Updates = {
+            self.head: _head(inspection, window, found),
+            scores: pictures.scores(inspection),
+            conductor: {
+                "clip": inspection.clip.pcm_sha256,
+                "window": {"start": window.start, "stop": window.stop},
+            },
+        }
+        for slot, (plot, note) in enumerate(zip(self.plots, self.notes, strict=True)):
+            if slot < len(found):
+                updates |= _slot(plot, note, found[slot], inspection.tab, window)
+            else:
+                updates |= {plot: gr.update(visible=False), note: gr.update(visible=False)}
+        return updates | self._raster(inspection)
+
+    def _raster(self, inspection: Inspection) -> Updates:
+        """All windows side by side: drawn where they are known, offered where they are not."""
+        from core import numbers
+
+        loaded = inspection.loaded[inspection.tab]
+        windows = inspection.windows(loaded.checkpoint.id)
+        known = {window for sha, window in inspection.explained if sha == loaded.checkpoint.sha256}
+        complete = len(windows) <= AT_ONCE or known >= set(windows)
+        pairs = [(w, inspection.explain(loaded, w)) for w in windows] if complete else []
+        drawn = next(filter(None, map(numbers.across_windows, _by_key(pairs))), None)
+        offered = not complete and len(windows) > 1
+        updates: Updates = {self.everything: gr.update(visible=offered)}
+        if drawn is None:
+            hidden = gr.update(visible=False)
+            return updates | {self.raster: hidden, self.raster_note: hidden}
+        whole = Window(0, inspection.clip.samples.length)
+        return updates | _slot(self.raster, self.raster_note, drawn, inspection.tab, whole)
+
+    def attempt(
+        self, inspection: Inspection, window: Window, conductor: gr.HTML, scores: gr.Plot
+    ) -> Updates:
+        """`show`, or the sentence that says why not."""
+        try:
+            return self.show(inspection, window, conductor, scores)
+        except PROBLEMS as problem:
+            return {self.head: markup.foot(str(problem))}
+
+
+@dataclass(frozen=True, slots=True)
+class Clicks:
+    """What a click on a window, on a tab, on the button does."""
+
+    panels: Panels
+    state: gr.State
+    scores: gr.Plot
+    conductor: gr.HTML
+
+    def wire(self) -> None:
+        """Connect the three."""
+        outputs = [*self.panels.outputs, self.scores, self.conductor, self.state]
+        shared: dict[str, Any] = {
+            "concurrency_id": "evidence",
+            "concurrency_limit": 1,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        self.conductor.hear(self.heard, self.state, outputs, **shared)
+        self.panels.tabs.select(self.chosen, self.state, outputs, **shared)
+        self.panels.everything.click(self.everything, self.state, outputs, **shared)
+
+    def heard(self, inspection: Inspection | None, event: gr.EventData) -> Updates:
+        """A window was clicked in the page, at `start` seconds."""
+        return self._shown(inspection, float(event._data["start"]))
+
+    def chosen(self, inspection: Inspection | None, event: gr.SelectData) -> Updates:
+        """Another detector's tab was opened."""
+        if inspection is None or not inspection.loaded or inspection.window is None:
+            return self._nothing()
+        inspection.tab = min(int(event.index), len(inspection.loaded) - 1)
+        return self._shown(inspection, inspection.window.start)
+
+    def everything(self, inspection: Inspection | None) -> Iterator[Updates]:
+        """All windows side by side were asked for."""
+        if inspection is None or not inspection.loaded:
+            return
+        loaded = inspection.loaded[inspection.tab]
+        windows = inspection.windows(loaded.checkpoint.id)
+        for count, window in enumerate(windows, start=1):
+            inspection.explain(loaded, window)
+            said = texts.EXPLAINING.format(done=count, total=len(windows))
+            yield {self.panels.head: markup.progress(said, count, len(windows))}
+        if inspection.window is not None:
+            yield self._shown(inspection, inspection.window.start)
+
+    def _shown(self, inspection: Inspection | None, start: float) -> Updates:
+        window = _window(inspection, start)
+        if inspection is None or window is None:
+            return self._nothing()
+        return self.panels.attempt(inspection, window, self.conductor, self.scores)
+
+    def _nothing(self) -> Updates:
+        return {self.state: gr.skip()}
+
+
+def _window(inspection: Inspection | None, start: float) -> Window | None:
+    """The scored window of the open tab's detector that starts nearest to `start` seconds."""
+    if inspection is None or not inspection.loaded:
+        return None
+    windows = inspection.windows(inspection.loaded[inspection.tab].checkpoint.id)
+    return min(windows, key=lambda window: abs(window.start - start), default=None)
+
+
+def _by_key(
+    pairs: list[tuple[Window, tuple[Evidence, ...]]],
+) -> list[list[tuple[Window, Evidence]]]:
+    """The evidence of several windows, regrouped: one list for each kind."""
+    kinds: dict[str, list[tuple[Window, Evidence]]] = {}
+    for window, found in pairs:
+        for evidence in found:
+            kinds.setdefault(evidence.key, []).append((window, evidence))
+    return list(kinds.values())
+
+
+def _head(inspection: Inspection, window: Window, found: tuple[Evidence, ...]) -> str:
+    loaded = inspection.loaded[inspection.tab]
+    score = inspection.score(loaded.checkpoint.id, window)
+    number = ""
+    if score is not None:
+        raw = f"raw {markup.number(score.spoof_logit)}"
+        number = raw if score.llr is None else f"LLR {markup.number(score.llr)} ({raw})"
+    said = texts.EVIDENCE_FOR.format(
+        title=loaded.detector.title, start=window.start, stop=window.stop, number=number
+    )
+    return markup.foot(said, "" if found else texts.NO_EVIDENCE)
+
+
+def _slot(plot: Any, note: Any, evidence: Evidence, place: int, window: Window) -> Updates:
+    from core import figures, numbers
+
+    figure = figures.draw(evidence, place, Region(window.start, window.stop))
+    raster = evidence.key.endswith(".windows")
+    aid = texts.AID_RASTER if raster else texts.aid(evidence.scope, signed=evidence.signed)
+    text = markup.evidence_note(evidence, numbers.sentence(evidence), aid, numbers.table(evidence))
+    return {
+        plot: gr.update(value=figure, visible=True),
+        note: gr.update(value=text, visible=True),
+    }

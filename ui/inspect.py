@@ -1,0 +1,312 @@
+"""The Inspect tab: a clip goes in, and all that is known of it appears from left to right."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core import sentences
+from core.limits import Limits
+from core.types import Notice
+from core.workbench import PROBLEMS, Inspection, Workbench
+from ui import markup, pictures, texts
+from ui.evidence import Clicks, Panels
+
+Updates = dict[Any, Any]
+REDRAW = 0.8  # seconds between two pictures of the scores while they come in
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """The components of the tab."""
+
+    file: gr.File
+    microphone: gr.Audio
+    facts: gr.HTML
+    strip: gr.HTML
+    status: gr.HTML
+    stop: gr.Button
+    anyway: gr.Button
+    player: gr.Audio
+    bench: gr.Column
+    overview: gr.Plot
+    overview_said: gr.HTML
+    scores: gr.Plot
+    json: gr.DownloadButton
+    csv: gr.DownloadButton
+    results: gr.Column
+    state: gr.State
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [
+            self.facts,
+            self.strip,
+            self.status,
+            self.stop,
+            self.anyway,
+            self.player,
+            self.bench,
+            self.overview,
+            self.overview_said,
+            self.scores,
+            self.json,
+            self.csv,
+            self.results,
+            self.state,
+        ]
+
+
+def build(limits: Limits) -> tuple[Tab, Panels]:
+    """Lay out the tab."""
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            file = gr.File(label=texts.DROP, elem_id="drop", height=128)
+            microphone = gr.Audio(
+                sources=["microphone"],
+                type="filepath",
+                label=texts.RECORD,
+                elem_id="microphone",
+                buttons=[],
+                waveform_options=gr.WaveformOptions(show_recording_waveform=False),
+            )
+            facts = gr.HTML(elem_id="facts", visible=False)
+        with gr.Column(scale=3, min_width=340):
+            welcome = sentences.drop_a_recording(limits.max_bytes, space=limits.space)
+            strip = gr.HTML(markup.head(None, texts.EMPTY_LEAN, welcome), elem_id="strip")
+            with gr.Row(equal_height=True):
+                status = gr.HTML("", elem_id="status")
+                stop = gr.Button(texts.STOP, visible=False, size="sm", scale=0, elem_id="stop")
+                anyway = gr.Button(
+                    texts.SCORE_ANYWAY, visible=False, size="sm", scale=0, elem_id="anyway"
+                )
+    with gr.Column(visible=False, elem_id="bench") as bench:
+        player = gr.Audio(
+            interactive=False,
+            label=texts.PLAYER,
+            elem_id="player",
+            buttons=["download"],
+            waveform_options=gr.WaveformOptions(show_recording_waveform=False),
+        )
+        gr.HTML(markup.TRANSPORT)
+        overview = gr.Plot(show_label=False, elem_classes="plot-overview", elem_id="overview")
+        overview_said = gr.HTML()
+    with gr.Column(visible=False) as results:
+        scores = gr.Plot(show_label=False, elem_classes="plot-scores", elem_id="scores")
+        with gr.Row():
+            json = gr.DownloadButton(texts.JSON, size="sm", elem_id="json", interactive=False)
+            csv = gr.DownloadButton(texts.CSV, size="sm", elem_id="csv", interactive=False)
+        panels = Panels.build()
+    state = gr.State(None)
+    return (
+        Tab(
+            file,
+            microphone,
+            facts,
+            strip,
+            status,
+            stop,
+            anyway,
+            player,
+            bench,
+            overview,
+            overview_said,
+            scores,
+            json,
+            csv,
+            results,
+            state,
+        ),
+        panels,
+    )
+
+
+def wire(tab: Tab, panels: Panels, conductor: gr.HTML, bench: Workbench, limits: Limits) -> None:
+    """Connect the tab; `conductor` is told which clip and window are on show."""
+    outputs = [*tab.outputs, *panels.outputs, conductor]
+    scoring: dict[str, Any] = {
+        "concurrency_id": "model",
+        "concurrency_limit": 1,
+        "show_progress": "hidden",
+    }
+    run = Run(tab, panels, conductor, bench, limits)
+    starts: list[tuple[Any, Any, Any]] = [
+        (tab.file.upload, run.from_file, tab.file),
+        (tab.microphone.stop_recording, run.from_microphone, tab.microphone),
+    ]
+    for event, start, given in starts:
+        halted = event(_halt, tab.state, None, queue=False, api_visibility="private")
+        halted.then(start, given, outputs, api_visibility="private", **scoring)
+    tab.anyway.click(run.anyway, tab.state, outputs, api_visibility="private", **scoring)
+    tab.stop.click(_stop, tab.state, tab.status, queue=False, api_visibility="private")
+    for cleared in (tab.file.clear, tab.microphone.clear):
+        halted = cleared(_halt, tab.state, None, queue=False, api_visibility="private")
+        halted.then(run.clear, None, outputs, queue=False, api_visibility="private")
+    Clicks(panels, tab.state, tab.scores, conductor).wire()
+
+
+def _halt(inspection: Inspection | None) -> None:
+    """End the scan that is running; what is done stays."""
+    if inspection is not None:
+        inspection.stopping.set()
+
+
+def _stop(inspection: Inspection | None) -> str:
+    """The Stop button: the scan ends after the reading that is being made."""
+    _halt(inspection)
+    return markup.progress(texts.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The way of a clip through the tab, as generators of updates."""
+
+    tab: Tab
+    panels: Panels
+    conductor: gr.HTML
+    bench: Workbench
+    limits: Limits
+
+    def from_file(self, path: str | None) -> Iterator[Updates]:
+        """A file was dropped."""
+        if path is not None:
+            yield from self._guarded(self._new(Path(path), ()))
+
+    def from_microphone(self, path: str | None) -> Iterator[Updates]:
+        """A recording was made in the browser."""
+        if path is not None:
+            yield from self._guarded(self._new(Path(path), (sentences.microphone(),)))
+
+    def anyway(self, inspection: Inspection | None) -> Iterator[Updates]:
+        """A person overrules the refusal for want of speech."""
+        if inspection is not None:
+            inspection.stopping.clear()
+            yield from self._guarded(self._score(inspection, score_anyway=True))
+
+    def clear(self) -> Updates:
+        """The recording was taken away."""
+        welcome = sentences.drop_a_recording(self.limits.max_bytes, space=self.limits.space)
+        return self._blank(markup.head(None, texts.EMPTY_LEAN, welcome))
+
+    def _blank(self, strip: str, status: str = "") -> Updates:
+        """No old result stays on screen beside a new file."""
+        tab = self.tab
+        hidden = gr.update(visible=False)
+        updates: Updates = dict.fromkeys(
+            (tab.facts, tab.bench, tab.results, tab.stop, tab.anyway), hidden
+        )
+        updates |= {tab.strip: strip, tab.status: status, tab.state: None}
+        updates |= {tab.player: None, tab.overview: None, tab.scores: None, tab.overview_said: ""}
+        updates |= {tab.json: gr.update(value=None, interactive=False)}
+        updates |= {tab.csv: gr.update(value=None, interactive=False)}
+        return updates | self.panels.blank()
+
+    def _guarded(self, steps: Iterator[Updates]) -> Iterator[Updates]:
+        """Say what is meant for people; let bugs crash into the log, with a plain sentence."""
+        tab = self.tab
+        try:
+            yield from steps
+        except PROBLEMS as problem:
+            strip = markup.head("not scored", texts.NOT_SCORED, str(problem))
+            yield {tab.strip: strip, tab.status: "", tab.stop: gr.update(visible=False)}
+        except GeneratorExit:
+            raise
+        except BaseException:
+            strip = markup.head("not scored", texts.NOT_SCORED, texts.BUG)
+            yield {tab.strip: strip, tab.status: "", tab.stop: gr.update(visible=False)}
+            raise
+
+    def _new(self, path: Path, extra: tuple[Notice, ...]) -> Iterator[Updates]:
+        tab = self.tab
+        reading = texts.READING.format(name=sentences.shown(path.name))
+        yield self._blank(markup.head(None, texts.NOT_SCORED_YET), markup.progress(reading))
+        inspection = Inspection.open(path, path.name, self.limits, extra)
+        yield {
+            tab.facts: gr.update(value=markup.facts(inspection.clip), visible=True),
+            tab.strip: markup.head(None, texts.NOT_SCORED_YET) + markup.notices(inspection.notices),
+            tab.status: markup.progress(texts.DRAWING),
+            tab.state: inspection,
+        }
+        seen, player = inspection.draw()
+        yield {
+            tab.bench: gr.update(visible=True),
+            tab.player: str(player),
+            tab.overview: pictures.overview(seen),
+            tab.overview_said: markup.foot(pictures.overview_said(seen)),
+            tab.status: "",
+            self.conductor: gr.update(value={"clip": inspection.clip.pcm_sha256}),
+        }
+        yield from self._score(inspection, score_anyway=False)
+
+    def _score(self, inspection: Inspection, *, score_anyway: bool) -> Iterator[Updates]:
+        tab = self.tab
+        if not self.bench.installed():
+            yield {tab.strip: self._without_detector(inspection), tab.status: ""}
+            return
+        settings = replace(self.bench.settings(), score_anyway=score_anyway)
+        refusal = inspection.refusal(settings)
+        if refusal is not None:
+            over = refusal.code in sentences.OVERRIDABLE
+            strip = markup.head("not scored", texts.NOT_SCORED, refusal.text)
+            notices = markup.notices(inspection.notices)
+            yield {tab.strip: strip + notices, tab.anyway: gr.update(visible=over)}
+            return
+        yield {tab.anyway: gr.update(visible=False)}
+        loaded = []
+        for checkpoint in self.bench.chosen():
+            if not self.bench.is_loaded(checkpoint):
+                size = checkpoint.weights.stat().st_size
+                said = sentences.loading(checkpoint.id, size)
+                yield {tab.status: markup.progress(said)}
+            loaded.append(self.bench.load(checkpoint))
+        yield {tab.stop: gr.update(visible=True), tab.results: gr.update(visible=True)}
+        yield from self._scan(inspection, loaded, settings)
+        yield self._concluded(inspection)
+        yield self.panels.first(inspection, self.conductor, tab.scores)
+
+    def _scan(self, inspection: Inspection, loaded: list[Any], settings: Any) -> Iterator[Updates]:
+        tab = self.tab
+        begun, drawn = time.monotonic(), 0.0
+        done = total = 0
+        for step in inspection.scan(loaded, settings):
+            done, total = step.done, step.total
+            left = step.seconds_left
+            said = sentences.scoring(step.window, step.windows, step.loaded.detector.title, left)
+            updates: Updates = {tab.status: markup.progress(said, done, total)}
+            if time.monotonic() - drawn > REDRAW and done < total:
+                drawn = time.monotonic()
+                updates[tab.scores] = pictures.scores(inspection)
+                updates[tab.strip] = self._interim(inspection)
+            yield updates
+        if inspection.stopping.is_set():
+            said = sentences.stopped(*inspection.windows_done())
+        else:
+            count = len({step.reading.window.first for step in inspection.steps if step.reading})
+            spent = time.monotonic() - begun
+            said = texts.FINISHED.format(total=count, seconds=f"{spent:.1f} s")
+        yield {tab.status: markup.progress(said), tab.stop: gr.update(visible=False)}
+
+    def _interim(self, inspection: Inspection) -> str:
+        cards = pictures.cards(inspection)
+        return markup.head(None, texts.SCORING_LEAN) + cards + markup.notices(inspection.notices)
+
+    def _concluded(self, inspection: Inspection) -> Updates:
+        report = inspection.conclude()
+        json, csv = inspection.write_report()
+        strip = markup.verdict(report.verdict, report.fused)
+        strip += pictures.cards(inspection) + pictures.foot(inspection)
+        return {
+            self.tab.strip: strip + markup.notices(report.notices),
+            self.tab.scores: pictures.scores(inspection),
+            self.tab.json: gr.update(value=str(json), interactive=True),
+            self.tab.csv: gr.update(value=str(csv), interactive=True),
+        }
+
+    def _without_detector(self, inspection: Inspection) -> str:
+        strip = markup.head("not scored", texts.NOT_SCORED, sentences.no_detector())
+        problems = [Notice("unusable", text) for text in self.bench.unusable()]
+        help_ = f'<p class="foot">{texts.DETECTORS_HELP}</p>'
+        return strip + help_ + markup.notices([*problems, *inspection.notices])

@@ -1,0 +1,160 @@
+"""Values as HTML fragments. Everything that came from outside is escaped here."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from core import sentences
+from core.types import Clip, Evidence, Fused, Lean, Notice, Reading, Region, Verdict
+from core.verdict import SYMBOLS, seconds
+from ui import texts
+
+if TYPE_CHECKING:
+    from core.numbers import Table
+
+NOTES = frozenset({"channels-equal", "microphone", "lossy"})  # good to know, no warning
+
+
+def number(value: float) -> str:
+    """A score for people: always with its sign, two decimals, a real minus."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def head(lean: Lean | None, words: str, said: str = "") -> str:
+    """The verdict strip: colour, symbol and word together."""
+    name = "none" if lean is None else lean.replace(" ", "-")
+    symbol = "○" if lean is None else SYMBOLS[lean]
+    line = f'<p class="said">{escape(said)}</p>' if said else ""
+    return (
+        f'<div class="strip lean-{name}" role="status"><p class="lean">'
+        f'<span class="symbol" aria-hidden="true">{symbol}</span>{escape(words)}</p>{line}</div>'
+    )
+
+
+def verdict(found: Verdict, fused: Fused) -> str:
+    """The verdict strip of a scored clip."""
+    words = {
+        "spoofed": "Leans spoofed",
+        "bona fide": "Leans bona fide",
+        "mixed": "Mixed",
+        "inconclusive": "Inconclusive",
+        "not scored": "Not scored",
+    }[found.lean]
+    if found.regions:
+        words += (
+            " – " + ", ".join(seconds(region) for region in found.regions[:3]) + " leans spoofed"
+        )
+    llr = "" if fused.llr is None else f" Fused LLR {number(fused.llr)}."
+    return head(found.lean, words, found.text + llr)
+
+
+def card(
+    title: str,
+    colour: str,
+    checkpoint: str,
+    readings: Sequence[Reading],
+    mean: tuple[float, float | None],
+) -> str:
+    """One detector: its number, its highest window, the checkpoint that it comes from."""
+    logit, llr = mean
+    shown = f"LLR {number(llr)}" if llr is not None else f"raw {number(logit)}"
+    calibrated = "" if llr is not None else f"<small>{texts.NOT_RAW}</small>"
+    best = max(readings, key=lambda reading: reading.score.spoof_logit)
+    value = best.score.llr if best.score.llr is not None else best.score.spoof_logit
+    where = seconds(Region(best.window.start, best.window.stop))
+    return (
+        f'<div class="card"><b><span class="swatch" style="background:{escape(colour)}"></span>'
+        f'{escape(title)}</b><div class="number">{shown}</div>{calibrated}'
+        f"<small>highest {number(value)} at {where}</small>"
+        f"<small>{escape(checkpoint)}</small></div>"
+    )
+
+
+def cards(parts: Iterable[str]) -> str:
+    """Cards side by side."""
+    return f'<div class="cards">{"".join(parts)}</div>'
+
+
+def foot(*said: str) -> str:
+    """Small print."""
+    return f'<p class="foot">{" ".join(escape(one) for one in said if one)}</p>'
+
+
+def notices(found: Sequence[Notice]) -> str:
+    """What a reader should know of the clip."""
+    if not found:
+        return ""
+    items = "".join(
+        f'<li class="{"note" if one.code in NOTES else "warning"}">{escape(one.text)}</li>'
+        for one in found
+    )
+    return f'<ul class="notices" aria-label="Warnings">{items}</ul>'
+
+
+def facts(clip: Clip) -> str:
+    """What was handed in and how it was read."""
+    source = clip.source
+    channels = {1: "mono", 2: "stereo"}.get(source.channels, f"{source.channels} channels")
+    rows = [
+        ("length", sentences.clock(source.seconds)),
+        ("size", sentences.size(source.bytes)),
+        ("format", f"{source.container}, {source.codec}"),
+        ("sound", f"{source.sample_rate:,} Hz, {channels}".replace(",", " ", 1)),
+        ("decoder", source.decoder),
+        ("sha-256", source.sha256),
+        ("decoded", clip.pcm_sha256),
+        *(("changed" if not n else "", change) for n, change in enumerate(clip.changes)),
+    ]
+    items = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in rows)
+    return (
+        f'<p class="facts-title">{escape(sentences.shown(source.name))}</p>'
+        f'<dl class="facts">{items}</dl>'
+    )
+
+
+def progress(text: str, done: int = 0, total: int = 0) -> str:
+    """The status line, with a bar where the end is known."""
+    bar = f'<progress max="{total}" value="{done}"></progress>' if total else ""
+    return f'<div class="progress-line" role="status">{bar}<span>{escape(text)}</span></div>'
+
+
+def evidence_note(evidence: Evidence, said: str, aid: str, numbers: "Table") -> str:
+    """Title, reading aid, caption, summary and table of one picture."""
+    whose = "model" if evidence.scope == "model" else "this clip"
+    scope = f'<span class="model-scope">{whose}</span>'
+    folded = f"<summary>{texts.NUMBERS}</summary>{table(numbers)}"
+    return (
+        f'<div class="evidence-note"><h3>{escape(evidence.title)}{scope}</h3>'
+        f'<p class="aid">{escape(aid)}</p><p>{escape(evidence.caption)}</p>'
+        f'<p class="said">{escape(said)}</p>'
+        f'<details class="numbers">{folded}</details></div>'
+    )
+
+
+def table(numbers: "Table") -> str:
+    """A table of text cells, with what was left out of it."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in numbers.header)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in numbers.rows
+    )
+    note = f"<small>{escape(numbers.note)}</small>" if numbers.note else ""
+    return (
+        f'<div class="scroll" tabindex="0"><table class="plain"><thead><tr>{top}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{note}"
+    )
+
+
+TRANSPORT = f"""<div class="transport" role="toolbar" aria-label="Listening">
+<button type="button" data-act="play" aria-label="Play or pause">▶ ❚❚</button>
+<button type="button" data-act="whole">whole clip</button>
+<button type="button" data-act="window">this window</button>
+<button type="button" data-act="loop" aria-pressed="false">loop</button>
+<button type="button" data-act="zoom">zoom to window</button>
+<button type="button" data-act="reset">zoom out</button>
+<span id="clock">0:00.00</span><span class="hint">{texts.HINT}</span></div>"""
+
+
+def title() -> str:
+    """The page's heading."""
+    return f'<div class="app-title"><h1>{texts.TITLE}</h1><p>{texts.SUBTITLE}</p></div>'

@@ -1,0 +1,53 @@
+"""The Models tab: what is installed, where it comes from, what was measured with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.workbench import PROBLEMS, Workbench
+from ui import modelcards, texts
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """The components of the tab."""
+
+    cards: gr.HTML
+    test: gr.Button
+
+
+def build(bench: Workbench) -> Tab:
+    """Lay out the tab with what is installed when the app starts."""
+    cards = gr.HTML(listed(bench, {}), elem_id="models")
+    test = gr.Button(texts.SELF_TEST, size="sm", elem_id="self-test")
+    return Tab(cards, test)
+
+
+def listed(bench: Workbench, results: dict[str, tuple[bool, str]]) -> str:
+    """A card for each checkpoint, with the result of its self-test where there is one."""
+    installed = bench.installed()
+    head = f"<h2>{texts.MODELS_HEAD if installed else texts.MODELS_NONE}</h2>"
+    if not installed:
+        head += f"<p>{texts.DETECTORS_HELP}</p>"
+    cards = "".join(modelcards.model(one, results.get(one.id)) for one in installed)
+    return head + cards + modelcards.unusable(bench.unusable())
+
+
+def wire(tab: Tab, bench: Workbench) -> None:
+    """The button loads every checkpoint and says what came of it."""
+
+    def tested() -> Iterator[str]:
+        results: dict[str, tuple[bool, str]] = {}
+        for checkpoint in bench.installed():
+            try:
+                bench.load(checkpoint)
+            except PROBLEMS as problem:
+                results[checkpoint.id] = (False, str(problem))
+            else:
+                results[checkpoint.id] = (True, f"{checkpoint.id} {texts.SELF_TEST_OK}")
+            yield listed(bench, results)
+
+    options: dict[str, Any] = {"concurrency_id": "model", "api_visibility": "private"}
+    tab.test.click(tested, None, tab.cards, show_progress="minimal", **options)

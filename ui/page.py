@@ -1,0 +1,70 @@
+"""The whole page, and how it is served."""
+
+import logging
+import os
+import threading
+from typing import Any
+
+import gradio as gr
+
+from core.limits import Limits
+from core.workbench import PROBLEMS, Workbench
+from ui import api, inspect, markup, models, texts
+from ui.theme import CONDUCTOR, STYLE, theme
+
+
+def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Blocks:
+    """The app: its tabs, and the conductor that keeps plots and player on one clock."""
+    limits = limits or Limits.here()
+    bench = bench or Workbench()
+    demo = gr.Blocks(
+        title=texts.TITLE, analytics_enabled=False, delete_cache=(600, limits.keep_seconds)
+    )
+    with demo:
+        gr.HTML(markup.title())
+        if limits.space:
+            gr.HTML(f'<div class="banner" role="note">{texts.PRIVACY_BANNER}</div>')
+        conductor = gr.HTML(
+            {}, html_template="", js_on_load=CONDUCTOR.read_text(), elem_id="conductor"
+        )
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Inspect", id="inspect"):
+                tab, panels = inspect.build(limits)
+            with gr.Tab("Models", id="models"):
+                cards = models.build(bench)
+        inspect.wire(tab, panels, conductor, bench, limits)
+        models.wire(cards, bench)
+        api.wire(bench, limits)
+    demo.queue(max_size=limits.queue, default_concurrency_limit=1)
+    return demo
+
+
+def launch_options(limits: Limits | None = None) -> dict[str, Any]:
+    """How the app is served: on this machine only, without telemetry, history or sharing."""
+    limits = limits or Limits.here()
+    return {
+        "theme": theme(),
+        "css_paths": [STYLE],
+        "share": False,
+        "show_error": False,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": ["api", "settings"],
+        "max_file_size": limits.max_bytes,
+        "mcp_server": os.environ.get("SPOOFSCOPE_MCP") == "1",
+    }
+
+
+def warm(bench: Workbench) -> threading.Thread:
+    """Import torch and load the default detectors while the first page is being looked at."""
+
+    def work() -> None:
+        try:
+            bench.warm()
+        except PROBLEMS as problem:
+            logging.getLogger(__name__).warning("%s", problem)
+
+    thread = threading.Thread(target=work, name="warm-up", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,23 @@
+"""How the page looks: system fonts, so that nothing is fetched, and quiet colours."""
+
+from pathlib import Path
+
+import gradio as gr
+
+FOLDER = Path(__file__).resolve().parent
+STYLE = FOLDER / "style.css"
+CONDUCTOR = FOLDER / "conductor.js"
+SANS = ("system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
+MONO = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """The page's theme, light and dark."""
+    return gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=[gr.themes.Font(name) for name in SANS],
+        font_mono=[gr.themes.Font(name) for name in MONO],
+        spacing_size="sm",
+        radius_size="sm",
+    )
