@@ -58,7 +58,7 @@ def test_order_does_not_matter() -> None:
 def test_nmi_by_hand() -> None:
     # a bin that is the attack: I = H(z) = H(a)
     for norm in ("sqrt", "factor", "arithmetic"):
-        assert nmi_of_counts(np.diag([3.0, 5.0]), norm) == pytest.approx([1, 1])  # type: ignore[arg-type]
+        assert nmi_of_counts(np.diag([3.0, 5.0]), norm) == pytest.approx([1, 1])
     # independent
     assert nmi_of_counts(np.array([[2.0, 4.0], [1.0, 2.0]])) == pytest.approx([0, 0])
     # three attacks of two clips; the bin tells the first from the others
