@@ -5,64 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.detectors.hiercon import HierCon, HierConHead
+from core.detectors.hiercon import HierCon
 from core.types import DetectorError, Evidence, Window
+from tests.core.detectors import heads_reference
 from tests.core.detectors.tiny import HIERCON, SAMPLES, noise, scramble
-
-State = dict[str, Tensor]
-
-
-def normed(state: State, name: str, x: Tensor) -> Tensor:
-    centred = x - x.mean(-1, keepdim=True)
-    spread = (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
-    return centred / spread * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-
-def linear(state: State, name: str, x: Tensor) -> Tensor:
-    return x @ state[f"{name}.weight"].T + state[f"{name}.bias"]
-
-
-def gelu(x: Tensor) -> Tensor:
-    return x * 0.5 * (1 + torch.erf(x / 2**0.5))
-
-
-def pool(state: State, name: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    cells = normed(state, f"{name}.layer_norm", x)
-    score = torch.tanh(linear(state, f"{name}.proj", cells)) @ state[f"{name}.score.weight"].T
-    weights = score.exp() / score.exp().sum(-2, keepdim=True)
-    return (weights * cells).sum(-2), weights[..., 0]
-
-
-def refine(state: State, name: str, x: Tensor) -> Tensor:
-    inner = gelu(linear(state, f"{name}.net.1", normed(state, f"{name}.net.0", x)))
-    return x + linear(state, f"{name}.net.4", inner)
-
-
-def published(head: HierConHead, layers: Tensor, size: int) -> dict[str, Tensor]:
-    """The head from its description, dropout off."""
-    state = dict(head.state_dict())
-    pooled, temporal = pool(state, "temporal_attn", layers)
-    groups = torch.stack(pooled.split(size, dim=1), 1)
-    inside, intra = pool(state, "intra_attn", groups)
-    between, inter = pool(state, "inter_attn", refine(state, "group_refine", inside))
-    utterance = refine(state, "utt_refine", between)
-    x = utterance
-    for linear_index, norm_index in ((1, 2), (5, 6)):
-        x = linear(state, f"classifier.{linear_index}", x)
-        x = gelu(normed(state, f"classifier.{norm_index}", x))
-    logits = linear(state, "classifier.9", x)
-    z = utterance
-    for linear_index, norm_index in ((0, 1), (4, 5)):
-        z = linear(state, f"projection_head.{linear_index}", z)
-        z = normed(state, f"projection_head.{norm_index}", z).clamp_min(0)
-    return {
-        "temporal": temporal,
-        "intra": intra,
-        "inter": inter,
-        "embedding": utterance,
-        "logits": logits - logits.exp().sum(1, keepdim=True).log(),
-        "projection": linear(state, "projection_head.8", z),
-    }
 
 
 def built(**changes: Any) -> HierCon:
@@ -76,7 +22,10 @@ def built(**changes: Any) -> HierCon:
 def test_the_head_and_its_maps_are_the_published_ones(size: int) -> None:
     detector = built(group_size=size)
     layers = noise(3, 6, 20, 32) * 20
-    trace, expected = detector.head(layers), published(detector.head, layers, size)
+    trace, expected = (
+        detector.head(layers),
+        heads_reference.hiercon(dict(detector.head.state_dict()), layers, size),
+    )
     assert trace.keys() == expected.keys()
     for key, value in expected.items():
         torch.testing.assert_close(trace[key], value, rtol=1e-4, atol=1e-5, msg=key)

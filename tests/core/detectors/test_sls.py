@@ -4,35 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from core.backbones import XLSR_300M
-from core.detectors.sls import Sls, SlsHead
+from core.detectors.sls import Sls
 from core.types import DetectorError, Window
+from tests.core.detectors import heads_reference
 from tests.core.detectors.tiny import SAMPLES, SLS, noise, scramble
-
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-
-
-def selu(x: Tensor) -> Tensor:
-    return SELU_SCALE * torch.where(x > 0, x, SELU_ALPHA * (x.exp() - 1))
-
-
-def published(head: SlsHead, layers: Tensor) -> tuple[Tensor, Tensor]:
-    """The head from its description: log-probabilities and gates."""
-    state = head.state_dict()
-    means = layers.mean(2)
-    gates = 1 / (1 + (-(means @ state["gates.fc0.weight"].T + state["gates.fc0.bias"])).exp())
-    fused = (gates[..., None] * layers).sum(1)
-    spread = (state["first_bn.running_var"] + 1e-5).sqrt()
-    normed = (fused - state["first_bn.running_mean"]) / spread
-    picture = selu(normed * state["first_bn.weight"] + state["first_bn.bias"])
-    batch, frames, width = picture.shape
-    cells = picture[:, : frames // 3 * 3, : width // 3 * 3]
-    pooled = cells.reshape(batch, frames // 3, 3, width // 3, 3).amax((2, 4)).flatten(1)
-    dense = selu(pooled @ state["fc1.weight"].T + state["fc1.bias"])
-    logits = selu(dense @ state["fc3.weight"].T + state["fc3.bias"])
-    return logits - logits.exp().sum(1, keepdim=True).log(), gates[..., 0]
 
 
 @pytest.fixture
@@ -46,7 +23,8 @@ def detector() -> Sls:
 def test_the_head_is_the_published_one(detector: Sls) -> None:
     layers = noise(3, 6, 20, 32) * 20
     trace = detector.head(layers)
-    logits, gates = published(detector.head, layers)
+    state = {k.removeprefix("gates."): v for k, v in detector.head.state_dict().items()}
+    logits, gates = heads_reference.sls(state, layers)
     torch.testing.assert_close(trace["logits"], logits, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(trace["gates"], gates, rtol=1e-5, atol=1e-6)
 
