@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from core.types import Label
-from training.audio import read_audio
+from core.types import AudioError, Label
 from training.augment import vocode
 from training.augment.chain import augment
+from training.corpora.audio import read_audio
 from training.errors import TrainingError
 from training.recipe import Crop, Recipe
 from training.sampling import Draw
@@ -202,5 +202,8 @@ def _fill(items: Sequence[Item], samples: Path, index: Path) -> None:
 
 
 def _read(item: Item) -> Int16:
-    wave = read_audio(item.path)
+    try:
+        wave = read_audio(item.path)
+    except (AudioError, OSError) as error:
+        raise TrainingError(f"{item.path}: {error}") from error
     return np.clip(np.round(wave * 32_768.0), -32_768, 32_767).astype(np.int16)

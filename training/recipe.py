@@ -146,6 +146,7 @@ class Recipe:
     backbone : where the backbone's weights come from: None = as built (random), `"hub"` = the
         published ones, else the id of a checkpoint that holds one. Where a checkpoint's backbone
         stays frozen, the trained checkpoint refers to it and does not repeat it.
+    codec : the same for the codec of QAF-Static; the trained checkpoint holds it.
     """
 
     detector: str
@@ -166,6 +167,7 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     frozen_mode: Literal["eval", "train"] = "eval"
     backbone: str | None = None
+    codec: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values; equal recipes give equal values."""

@@ -91,7 +91,8 @@ def griffin_lim(wave: Wave, rng: Rng) -> Wave:
 def _mel(size: int, bands: int) -> tuple[Wave, Wave]:
     """A mel filterbank (bands, bins) and its pseudo-inverse."""
     bank = librosa.filters.mel(sr=RATE, n_fft=size, n_mels=bands).astype(np.float64)
-    return bank, np.linalg.pinv(bank)
+    inverse: Wave = np.linalg.pinv(bank).astype(np.float64)
+    return bank, inverse
 
 
 def lpc(wave: Wave, rng: Rng) -> Wave:

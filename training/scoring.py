@@ -1,0 +1,230 @@
+"""Detectors over a corpus: one row a clip and detector, as a stream.
+
+The numbers are those of `python -m core analyze`: the same intake, windows, scan, calibration and
+fusion. A clip that the analysis would refuse (too little speech) is scored all the same, and its
+row says so; a file that cannot be read is a row with its reason. Rows are written as they come,
+a clip's rows together, so that a run that was stopped goes on after the last whole clip.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.analysis import judge
+from core.calibration import Fusion
+from core.detect import Settings, Step, detections, scan
+from core.fusing import installed_fusion
+from core.intake import decode
+from core.loading import Loaded
+from core.quality import measure
+from core.types import AudioError, Detection
+from training.corpora.common import NONE, Trial
+from training.errors import TrainingError
+
+FUSED = "fused"
+COLUMNS = ("utt_id", "detector", "checkpoint", "spoof_logit", "llr")
+FROM_MANIFEST = ("label", "system")
+ERROR, NOTE = "error", "note"
+SUFFIXES = (".flac", ".wav", ".mp3", ".m4a", ".ogg", ".opus")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One detector's numbers for one clip.
+
+    `error` says why there are none; `note` what the reader of the numbers should know.
+    """
+
+    detector: str
+    checkpoint: str
+    spoof_logit: float | None
+    llr: float | None
+    error: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip to score: its id, its audio (None where there is none), its manifest cells."""
+
+    utt_id: str
+    path: Path | None
+    cells: tuple[str, ...] = ()
+
+
+def jobs(trials: Iterable[Trial], folder: Path, columns: Sequence[str]) -> Iterator[Job]:
+    """What is to be scored, in the order of the list."""
+    for trial in trials:
+        cells = tuple("" if (c := trial.column(name)) == NONE else c for name in columns)
+        yield Job(trial.utt_id, file_of(trial, folder), cells)
+
+
+def file_of(trial: Trial, folder: Path) -> Path | None:
+    """The audio of a trial below `folder`: a path its list gives, else its id with a suffix.
+
+    A path that leads out of the folder is not followed.
+    """
+    named = [trial.path, trial.extra.get("file"), trial.extra.get("path")]
+    names = [name for name in named if name and name != NONE]
+    stems = [f"{place}{trial.utt_id}" for place in ("", "flac/", "wav/")]
+    names += [f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
+    root = folder.resolve()
+    for name in names:
+        path = folder / name
+        if path.is_file() and path.resolve().is_relative_to(root):
+            return path
+    return None
+
+
+def score_clip(
+    path: Path | None,
+    loaded: Sequence[Loaded],
+    settings: Settings | None = None,
+    fusion: Fusion | None = None,
+) -> list[Row]:
+    """A row a detector, and one named `fused` where any of them is calibrated."""
+    settings = replace(settings or Settings(), score_anyway=True)
+    if path is None:
+        return _failed(loaded, "no such file in the audio folder")
+    try:
+        clip = decode(path)
+    except AudioError as error:
+        return _failed(loaded, str(error))
+    quality = measure(clip)
+    steps = list(scan(clip, loaded, settings))
+    found = detections(steps)
+    if not found:
+        reasons = {step.problem.text for step in steps if step.problem is not None}
+        return _failed(loaded, " ".join(sorted(reasons)) or "nothing to score in this clip")
+    note = None if quality.refusal is None else f"scored anyway: {quality.refusal.text}"
+    rows = [_row(one, found, steps, note) for one in loaded]
+    fused, _ = judge(found, settings, fusion, quality.speech)
+    if fused.llr is not None:
+        rows.append(Row(FUSED, FUSED, fused.llr, fused.llr, note=note))
+    return rows
+
+
+def _row(one: Loaded, found: Sequence[Detection], steps: Sequence[Step], note: str | None) -> Row:
+    checkpoint = one.checkpoint
+    own = [detection for detection in found if detection.checkpoint == checkpoint.id]
+    problems = [s.problem.text for s in steps if s.loaded is one and s.problem is not None]
+    if problems or not own:
+        reason = problems[0] if problems else "no window was scored"
+        return Row(checkpoint.detector, checkpoint.id, None, None, reason)
+    # several channels are one clip: the one that leans most towards spoof
+    score = max((detection.score for detection in own), key=lambda score: score.spoof_logit)
+    return Row(checkpoint.detector, checkpoint.id, score.spoof_logit, score.llr, note=note)
+
+
+def _failed(loaded: Sequence[Loaded], reason: str) -> list[Row]:
+    rows = [Row(o.checkpoint.detector, o.checkpoint.id, None, None, reason) for o in loaded]
+    if any(one.calibration is not None for one in loaded):
+        rows.append(Row(FUSED, FUSED, None, None, reason))
+    return rows
+
+
+# --- the file --------------------------------------------------------------------------------
+
+
+class ScoreFile:
+    """scores.csv, opened to go on where an earlier run stopped.
+
+    `done` holds the ids whose rows are all there. Rows of a last, incomplete clip are cut off.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], detectors: Sequence[str]) -> None:
+        self.path = path
+        self.header = [*COLUMNS, *columns, NOTE, ERROR]
+        self.done = self._recover(set(detectors))
+
+    def _recover(self, detectors: set[str]) -> set[str]:
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(_line(self.header), encoding="utf-8")
+            return set()
+        done, keep = self._scan(detectors)
+        os.truncate(self.path, keep)
+        return done
+
+    def _scan(self, detectors: set[str]) -> tuple[set[str], int]:
+        """Ids with all their rows, and the length of the file up to the last of them."""
+        done: set[str] = set()
+        with self.path.open("rb") as file:
+            header = next(csv.reader([file.readline().decode("utf-8")]), [])
+            if header != self.header:
+                raise TrainingError(
+                    f"{self.path} has the columns {','.join(header)}, this run writes "
+                    f"{','.join(self.header)}; name another --out or remove it"
+                )
+            keep = file.tell()
+            current, seen = "", set[str]()
+            for raw in file:
+                row = next(csv.reader([raw.decode("utf-8")]), [])
+                if not raw.endswith(b"\n") or len(row) != len(header):
+                    break
+                if row[2] not in detectors:
+                    raise TrainingError(
+                        f"{self.path} holds scores of {row[2]}, which is not among "
+                        f"{', '.join(sorted(detectors))}; name another --out or remove it"
+                    )
+                if row[0] != current:
+                    current, seen = row[0], set()
+                seen.add(row[2])
+                if seen >= detectors:
+                    done.add(current)
+                    keep = file.tell()
+        return done, keep
+
+    def append(self, job: Job, rows: Sequence[Row]) -> None:
+        """The rows of one clip, on the disk when this returns (as far as the system is asked)."""
+        lines = "".join(
+            _line(
+                [
+                    job.utt_id,
+                    row.detector,
+                    row.checkpoint,
+                    _number(row.spoof_logit),
+                    _number(row.llr),
+                    *job.cells,
+                    " ".join((row.note or "").split()),
+                    " ".join((row.error or "").split()),
+                ]
+            )
+            for row in rows
+        )
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                file.write(lines)
+        except OSError as error:
+            raise TrainingError(
+                f"{self.path} could not be written ({error.strerror}); run the same command again "
+                "to go on from there"
+            ) from error
+
+
+def expected(loaded: Sequence[Loaded]) -> list[str]:
+    """Checkpoint names of a clip's rows, in their order."""
+    names = [one.checkpoint.id for one in loaded]
+    return [*names, FUSED] if any(one.calibration is not None for one in loaded) else names
+
+
+def score_all(
+    work: Iterable[Job], loaded: Sequence[Loaded], settings: Settings
+) -> Iterator[tuple[Job, list[Row]]]:
+    """Score one clip after another in this process."""
+    fusion = installed_fusion()
+    for job in work:
+        yield job, score_clip(job.path, loaded, settings, fusion)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _line(cells: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
