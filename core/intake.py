@@ -90,7 +90,7 @@ def _opened(path: Path, name: str) -> Iterator[io.BufferedReader]:
             raise AudioError(sentences.folder(name)) from error
         reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(sentences.unreadable(name, reason)) from error
-    with open(handle, "rb") as file:
+    with os.fdopen(handle, "rb") as file:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
             raise AudioError(sentences.folder(name))
