@@ -6,7 +6,7 @@ that, how many of them fall among the first half of those k is binomial again; s
 some twenty draws instead of n. The law is exactly that of drawing n clips with replacement.
 
 By cluster (speaker, source), or for other figures than the EER: `bootstrap` draws whole clusters
-and gives each clip the weight with which its cluster was drawn; the sorting is done once.
+and lets each clip count as often as its cluster was drawn; the sorting is done once.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,11 @@ from training.errors import TrainingError
 from training.metrics import Trials, softplus
 
 LEVEL = 0.95
+NORM = min(C_MISS * (1 - P_SPOOF), C_FALSE_ALARM * P_SPOOF)
+MISS = C_MISS * (1 - P_SPOOF) / NORM  # weights of frr and far in the normalised DCF
+FALSE_ALARM = C_FALSE_ALARM * P_SPOOF / NORM
+
+Int32s = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,78 +104,118 @@ def _crossing(
 
 
 @dataclass(frozen=True)
-class Weighted:
-    """One detector's trials, sorted once, so that figures under weights on the clips are cheap."""
+class Units:
+    """What is drawn with replacement: clips within each class, or clusters over both classes.
 
-    trials: Trials
+    Attributes
+    ----------
+    spoof : of each clip, bool.
+    cluster : of each clip, numbers from 0; None = every clip by itself.
+    """
 
-    def __post_init__(self) -> None:
-        self.trials.ranking()  # refuses NaN and an empty class
+    spoof: NDArray[np.bool_]
+    cluster: Ints | None = None
 
     @cached_property
-    def order(self) -> tuple[Ints, Ints]:
-        """Clip numbers of the bona fide and of the spoofed, each by rising score."""
+    def unit(self) -> Ints:
+        """The unit of each clip."""
+        return np.arange(self.spoof.size) if self.cluster is None else self.cluster
+
+    @cached_property
+    def sizes(self) -> tuple[Ints, Ints]:
+        """Bona fide and spoofed clips in each unit."""
+        count = int(self.unit.max()) + 1
+        human, fake = (
+            np.bincount(self.unit[c], minlength=count) for c in (~self.spoof, self.spoof)
+        )
+        return human, fake
+
+    def draw(self, rng: np.random.Generator) -> Int32s:
+        """How often each unit counts in one round.
+
+        A draw of clusters that leaves a class without a clip is drawn again.
+        """
+        count = self.sizes[0].size
+        if self.cluster is None:
+            drawn = np.empty(count, np.int32)
+            for chosen in (self.spoof, ~self.spoof):
+                n = int(np.count_nonzero(chosen))
+                drawn[chosen] = np.bincount(rng.integers(0, n, n), minlength=n)
+            return drawn
+        for _ in range(1000):
+            drawn = np.bincount(rng.integers(0, count, count), minlength=count).astype(np.int32)
+            if all(drawn @ size > 0 for size in self.sizes):
+                return drawn
+        raise TrainingError(
+            f"1,000 draws of {count} clusters left a class without a clip; "
+            "the clips of one class are in too few clusters for a clustered interval."
+        )
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """One detector's trials, sorted once, so that figures of a draw are cheap."""
+
+    trials: Trials
+    units: Units
+
+    @cached_property
+    def ranked(self) -> Scores:
+        return self.trials.ranking()
+
+    @cached_property
+    def unit_by_score(self) -> tuple[Int32s, Int32s]:
+        """Units of the bona fide and of the spoofed clips, each by rising score."""
         spoof, score = self.trials.spoof, -self.trials.spoof_logit
         human, fake = (
-            np.flatnonzero(chosen)[np.argsort(score[chosen], kind="stable")]
+            self.units.unit[chosen][np.argsort(score[chosen], kind="stable")].astype(np.int32)
             for chosen in (~spoof, spoof)
         )
         return human, fake
 
     @cached_property
-    def ranked(self) -> Scores:
-        score = -self.trials.spoof_logit
-        return Scores(score[self.order[0]], score[self.order[1]])
+    def sums(self) -> dict[str, tuple[Floats, Floats]]:
+        """Errors at the Bayes threshold and bits of Cllr, summed by unit, of each class."""
+        trials = self.trials
+        ratio = -(trials.spoof_logit if trials.llr is None else trials.llr)
+        parts = {
+            "act_dcf": ((ratio >= bayes_threshold()) == trials.spoof).astype(np.float64),
+            "cllr": softplus(np.where(trials.spoof, ratio, -ratio)) / np.log(2),
+        }
+        unit, count = self.units.unit, self.units.sizes[0].size
 
-    @cached_property
-    def losses(self) -> Floats:
-        """Each clip's part of Cllr, in bits."""
-        ratio = self._ratio
-        losses: Floats = softplus(np.where(self.trials.spoof, ratio, -ratio)) / np.log(2)
-        return losses
+        def by_unit(values: Floats) -> Floats:
+            return np.asarray(np.bincount(unit, values, count), dtype=np.float64)
 
-    @cached_property
-    def wrong(self) -> NDArray[np.bool_]:
-        """Whether the Bayes threshold decides the clip wrongly."""
-        accepted = self._ratio >= bayes_threshold()
-        wrong: NDArray[np.bool_] = accepted == self.trials.spoof
-        return wrong
+        return {
+            name: (by_unit(values * ~trials.spoof), by_unit(values * trials.spoof))
+            for name, values in parts.items()
+        }
 
-    @property
-    def _ratio(self) -> Floats:
-        return -(self.trials.spoof_logit if self.trials.llr is None else self.trials.llr)
-
-    def figures(self, weight: Ints, wanted: Sequence[str]) -> dict[str, float]:
-        """`eer`, `min_dcf`, `act_dcf`, `cllr` where clip i counts `weight[i]` times."""
-        bona, spoof = (
-            np.concatenate(([0], np.cumsum(weight[order], dtype=np.int64))) for order in self.order
-        )
-        n, m = int(bona[-1]), int(spoof[-1])
+    def figures(self, drawn: Int32s, wanted: Sequence[str]) -> dict[str, float]:
+        """`eer`, `min_dcf`, `act_dcf`, `cllr` where unit i counts `drawn[i]` times."""
+        n, m = (int(drawn @ size) for size in self.units.sizes)
         found: dict[str, float] = {}
-        if "eer" in wanted:
-            found["eer"] = self._eer(bona, spoof)
-        if "min_dcf" in wanted:
-            spoofed = spoof[self.ranked.below]
-            cost = (C_MISS * (1 - P_SPOOF) / n) * bona[:-1] + (C_FALSE_ALARM * P_SPOOF / m) * (
-                m - spoofed
-            )
-            lowest = min(float(cost.min()), C_MISS * (1 - P_SPOOF))
-            found["min_dcf"] = lowest / min(C_MISS * (1 - P_SPOOF), C_FALSE_ALARM * P_SPOOF)
+        if {"eer", "min_dcf"} & set(wanted):
+            bona, spoof = (_running(drawn[units]) for units in self.unit_by_score)
+            if "eer" in wanted:
+                found["eer"] = self._eer(bona, spoof)
+            if "min_dcf" in wanted:
+                found["min_dcf"] = self._min_dcf(bona, spoof)
         if "act_dcf" in wanted:
-            frr, far = self._means(weight * self.wrong, n, m)
-            cost_act = C_MISS * (1 - P_SPOOF) * frr + C_FALSE_ALARM * P_SPOOF * far
-            found["act_dcf"] = cost_act / min(C_MISS * (1 - P_SPOOF), C_FALSE_ALARM * P_SPOOF)
+            human, fake = self.sums["act_dcf"]
+            found["act_dcf"] = float(MISS * (drawn @ human / n) + FALSE_ALARM * (drawn @ fake / m))
         if "cllr" in wanted:
-            found["cllr"] = sum(self._means(weight * self.losses, n, m)) / 2
+            human, fake = self.sums["cllr"]
+            found["cllr"] = float(drawn @ human / n + drawn @ fake / m) / 2
         return found
 
-    def _means(self, values: NDArray[np.generic], n: int, m: int) -> tuple[float, float]:
-        """Sum over the bona fide by n, sum over the spoofed by m."""
-        return float(values[~self.trials.spoof].sum() / n), float(
-            values[self.trials.spoof].sum() / m
-        )
+    def _min_dcf(self, bona: Int32s, spoof: Int32s) -> float:
+        cost = bona[:-1] * (MISS / bona[-1])
+        cost -= spoof[self.ranked.below] * (FALSE_ALARM / spoof[-1])
+        return min(float(cost.min()) + FALSE_ALARM, MISS)
 
-    def _eer(self, bona: Ints, spoof: Ints) -> float:
+    def _eer(self, bona: Int32s, spoof: Int32s) -> float:
         places, n, m = self.ranked.places, int(bona[-1]), int(spoof[-1])
         low, high = 0, bona.size + spoof.size - 2
         while high - low > 1:
@@ -190,27 +235,12 @@ class Weighted:
         return float(_crossing(ends[0], ends[1], ends[2], ends[3], n, m)[0])
 
 
-def draw_weights(rng: np.random.Generator, spoof: NDArray[np.bool_], cluster: Ints | None) -> Ints:
-    """One bootstrap draw: how often each clip counts.
-
-    By clip (cluster None) within each class; by cluster over all clusters together, drawn again
-    when a class is left without a clip.
-    """
-    if cluster is None:
-        weight = np.empty(spoof.size, np.int64)
-        for chosen in (spoof, ~spoof):
-            n = int(np.count_nonzero(chosen))
-            weight[chosen] = np.bincount(rng.integers(0, n, n), minlength=n)
-        return weight
-    n = int(cluster.max()) + 1
-    for _ in range(1000):
-        weight = np.bincount(rng.integers(0, n, n), minlength=n)[cluster]
-        if weight[spoof].any() and weight[~spoof].any():
-            return weight
-    raise TrainingError(
-        f"1,000 draws of {n} clusters left a class without a clip; "
-        "the clips of one class are in too few clusters for a clustered interval."
-    )
+def _running(weight: Int32s) -> Int32s:
+    """0 and the running sums; the clips of a draw are fewer than 2^31."""
+    sums = np.empty(weight.size + 1, np.int32)
+    sums[0] = 0
+    np.cumsum(weight, out=sums[1:])
+    return sums
 
 
 def clusters_of(values: Sequence[str], own: Sequence[str]) -> Ints:
@@ -233,11 +263,11 @@ def bootstrap(
     wanted: Sequence[str] = ("eer", "min_dcf", "act_dcf", "cllr"),
 ) -> dict[str, Floats]:
     """Replicates of several figures from the same draws, each float64 (rounds,)."""
-    rng, weighted = np.random.default_rng(seed), Weighted(trials)
+    rng, units = np.random.default_rng(seed), Units(trials.spoof, cluster)
+    weighted = Weighted(trials, units)
     found = {name: np.empty(rounds) for name in wanted}
     for i in range(rounds):
-        figures = weighted.figures(draw_weights(rng, trials.spoof, cluster), wanted)
-        for name, value in figures.items():
+        for name, value in weighted.figures(units.draw(rng), wanted).items():
             found[name][i] = value
     return found
 
@@ -251,10 +281,11 @@ def bootstrap_difference(
     """
     if not np.array_equal(first.spoof, second.spoof):
         raise TrainingError("A paired comparison needs the same clips, in the same order.")
-    rng, pair = np.random.default_rng(seed), (Weighted(first), Weighted(second))
+    rng, units = np.random.default_rng(seed), Units(first.spoof, cluster)
+    pair = (Weighted(first, units), Weighted(second, units))
     found = np.empty(rounds)
     for i in range(rounds):
-        weight = draw_weights(rng, first.spoof, cluster)
-        a, b = (each.figures(weight, ("eer",))["eer"] for each in pair)
+        drawn = units.draw(rng)
+        a, b = (each.figures(drawn, ("eer",))["eer"] for each in pair)
         found[i] = a - b
     return found

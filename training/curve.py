@@ -145,17 +145,35 @@ class Lowest(NamedTuple):
     threshold: float
 
 
+BLOCK = 64  # bona fide scores that are bounded together
+
+
 def lowest_cost(given: Scores, miss: float, false_alarm: float) -> Lowest:
-    """Minimum of `miss * frr + false_alarm * far` over the organisers' path (both weights >= 0)."""
-    n, m = given.bonafide.size, given.spoof.size
-    cost = np.arange(n) * (miss / n)
-    cost -= given.below * (false_alarm / m)
-    best = int(np.argmin(cost))
-    spoof = int(given.below[best])
-    lowest = miss * (best / n) + false_alarm * ((m - spoof) / m)
-    if miss < lowest:  # the end of the path: everything rejected
+    """Minimum of `miss * frr + false_alarm * far` over the organisers' path (both weights >= 0).
+
+    Within a block of bona fide scores frr and far both go one way, so the block's ends bound its
+    cost from below; only blocks whose bound is under the best cost at a block's start are looked
+    at score by score.
+    """
+    bona, spoof = given.bonafide, given.spoof
+    n, m = bona.size, spoof.size
+
+    def cost(places: Ints) -> tuple[Floats, Ints]:
+        below = np.searchsorted(spoof, bona[places], "left")
+        return miss * (places / n) + false_alarm * ((m - below) / m), below
+
+    starts = np.arange(0, n, BLOCK)
+    at_start, _ = cost(starts)
+    _, below_end = cost(np.minimum(starts + BLOCK, n) - 1)
+    bound = miss * (starts / n) + false_alarm * ((m - below_end) / m)
+    open_blocks = starts[bound <= at_start.min()]
+    places = (open_blocks[:, None] + np.arange(BLOCK)).ravel()
+    places = places[places < n]
+    costs, below = cost(places)
+    best = int(np.argmin(costs))
+    if miss < costs[best]:  # the end of the path: everything rejected
         return Lowest(float(miss), _threshold(given, n, m))
-    return Lowest(float(lowest), _threshold(given, best, spoof))
+    return Lowest(float(costs[best]), _threshold(given, int(places[best]), int(below[best])))
 
 
 def det_points(given: Scores) -> tuple[Floats, Floats, Floats]:

@@ -7,12 +7,12 @@ import pytest
 from scipy.stats import ks_2samp
 
 from training.bootstrap import (
+    Units,
     Weighted,
     bootstrap,
     bootstrap_difference,
     bootstrap_eer,
     clusters_of,
-    draw_weights,
     interval,
 )
 from training.curve import eer_official, scores
@@ -30,9 +30,10 @@ def some_trials(n: int, m: int, seed: int = 0, digits: int = 1) -> Trials:
 @pytest.mark.parametrize("digits", [0, 1, 6])
 def test_weights_are_repetition(digits: int) -> None:
     given, rng = some_trials(30, 50, digits=digits), np.random.default_rng(1)
-    weighted = Weighted(given)
+    units = Units(given.spoof)
+    weighted = Weighted(given, units)
     for _ in range(50):
-        weight = draw_weights(rng, given.spoof, None)
+        weight = units.draw(rng)
         found = weighted.figures(weight, ("eer", "min_dcf", "act_dcf", "cllr"))
         score, spoof = np.repeat(-given.spoof_logit, weight), np.repeat(given.spoof, weight)
         drawn = scores(score[~spoof], score[spoof])
@@ -78,14 +79,31 @@ def test_a_thousand_rounds_over_the_evaluation_set_take_less_than_a_second() -> 
     assert time.perf_counter() - start < 1.0
 
 
+def test_a_thousand_clustered_rounds_take_less_than_thirty_seconds() -> None:
+    given = some_trials(138_688, 542_086, digits=4)
+    speaker = np.random.default_rng(0).integers(0, 737, given.spoof.size)
+    start = time.perf_counter()
+    bootstrap(given, 100, cluster=speaker)
+    assert time.perf_counter() - start < 3.0
+
+
 def test_clusters_are_drawn_whole_and_widen_the_interval() -> None:
     rng = np.random.default_rng(0)
     speaker = np.repeat(np.arange(20), 50)
     logits = rng.normal(0, 1, 20)[speaker] + rng.normal(0, 0.3, 1000)
     spoof = np.arange(1000) % 2 == 1
     given = Trials(spoof, logits + 1.5 * spoof)
-    weight = draw_weights(rng, spoof, speaker)
-    assert all(len(set(weight[speaker == s])) == 1 for s in range(20))
+    units = Units(spoof, speaker)
+    drawn = units.draw(rng)
+    assert drawn.sum() == 20
+    repeated = np.repeat(np.arange(1000), drawn[speaker])
+    again = scores(-given.spoof_logit[repeated][~spoof[repeated]],
+                   -given.spoof_logit[repeated][spoof[repeated]])  # fmt: skip
+    found = Weighted(given, units).figures(drawn, ("eer", "min_dcf", "act_dcf", "cllr"))
+    assert found["eer"] == pytest.approx(eer_official(again).value, abs=1e-12)
+    assert found["min_dcf"] == pytest.approx(min_dcf(again).cost, abs=1e-12)
+    assert found["act_dcf"] == pytest.approx(act_dcf(again), abs=1e-12)
+    assert found["cllr"] == pytest.approx(cllr(again), abs=1e-12)
     by_clip = interval(bootstrap(given, 300, wanted=("eer",))["eer"])
     by_speaker = interval(bootstrap(given, 300, cluster=speaker, wanted=("eer",))["eer"])
     assert by_speaker.high - by_speaker.low > 2 * (by_clip.high - by_clip.low)
@@ -100,11 +118,12 @@ def test_clips_without_a_cluster_stand_for_themselves() -> None:
 
 
 def test_a_draw_never_leaves_a_class_empty() -> None:
-    rng, spoof = np.random.default_rng(0), np.array([True, False, False])
+    rng = np.random.default_rng(0)
+    units = Units(np.array([True, False, False]), np.array([0, 1, 2]))
     for _ in range(100):
-        weight = draw_weights(rng, spoof, np.array([0, 1, 2]))
-        assert weight[0] > 0
-        assert weight[1:].sum() > 0
+        drawn = units.draw(rng)
+        assert drawn[0] > 0
+        assert drawn[1:].sum() > 0
 
 
 def test_paired_differences_are_narrower_than_unpaired_ones() -> None:

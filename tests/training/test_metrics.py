@@ -58,6 +58,17 @@ def test_cllr_by_hand() -> None:
     assert cllr(scores([np.log(3)], [-np.log(3)])) == pytest.approx(np.log2(4 / 3))
 
 
+def test_cllr_is_the_mean_of_the_logarithms() -> None:
+    rng = np.random.default_rng(3)
+    for size, scale in ((1, 1.0), (511, 3.0), (512, 3.0), (100_000, 3.0), (2000, 40.0)):
+        bona, spoof = scale * rng.normal(1, 1, size), scale * rng.normal(-1, 1, size + 7)
+        plain = np.logaddexp(0, -bona).mean() + np.logaddexp(0, spoof).mean()
+        found = cllr(scores(bona, spoof))
+        assert found == pytest.approx(plain / (2 * np.log(2)), rel=1e-13)
+    tiny = cllr(scores(np.full(3, 60.0), np.full(3, -60.0)))
+    assert tiny == pytest.approx(np.exp(-60) / np.log(2), rel=1e-9)
+
+
 def test_cllr_does_not_overflow() -> None:
     # each class has one score that is wrong by 2,000 nats and one that is right
     expected = 1000 / np.log(2)
