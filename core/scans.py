@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 # Shorter chunks loop more, longer ones do more work a frame (and lose digits); 25 to 40 is flat.
-CHUNK = 32
+CHUNK, SHORTEST_CHUNK, LONGEST_CHUNK = 32, 24, 40
 # Numbers in one block of S6 states: blocks that stay in the cache, and memory that does not grow.
 BLOCK_NUMBERS = 1 << 19
 
@@ -38,13 +38,12 @@ def at_least_float32(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
-def even_chunk(length: int, target: int = CHUNK) -> int:
-    """The chunk near `target` that divides `length` most evenly, so that little is padded.
-
-    208 frames become six chunks of 35 (two frames of padding) rather than four of 64.
-    """
-    count = max(1, round(length / target))
-    return -(-length // count)
+def even_chunk(length: int) -> int:
+    """The chunk of about `CHUNK` frames that pads `length` least: 26 for 208, 29 for 201."""
+    if length <= LONGEST_CHUNK:
+        return max(length, 1)
+    sizes = range(SHORTEST_CHUNK, LONGEST_CHUNK + 1)
+    return min(sizes, key=lambda size: (-length % size, abs(size - CHUNK)))
 
 
 def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
@@ -219,25 +218,28 @@ def ssd(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, chunk: int | Non
         inside = torch.matmul(overlap * decay, written.transpose(2, 3)).transpose(2, 3)
 
         to_end = (cumulative[:, :, -1:] - cumulative).exp().unsqueeze(-1)
-        ends = torch.matmul(B.transpose(2, 3), (written * to_end).flatten(3))
-        ends = ends.unflatten(-1, x.shape[2:])  # (batch, chunks, n, heads, p)
-        entering = _states_between(ends, cumulative[:, :, -1].exp())
-        before = torch.matmul(C, entering.flatten(3)).unflatten(-1, x.shape[2:])
-        y: Tensor = inside + before * cumulative.exp().unsqueeze(-1)
+        kept = cumulative[:, :, -1].exp()
+        before = _read_between(B, C, (written * to_end).flatten(3), kept)
+        before = before.unflatten(-1, x.shape[2:])  # (batch, chunks, q, heads, p)
+        y = torch.addcmul(inside, before, cumulative.exp().unsqueeze(-1))
     return y.flatten(1, 2)[:, :length]
 
 
-def _states_between(ends: Tensor, kept: Tensor) -> Tensor:
-    """The state that enters each chunk, from what each chunk adds and what it keeps.
+def _read_between(B: Tensor, C: Tensor, written: Tensor, kept: Tensor) -> Tensor:
+    """What the frames of each chunk read of the state that enters it.
 
-    ends (batch, chunks, n, heads, p), kept (batch, chunks, heads) -> as `ends`.
+    B, C (batch, chunks, q, n), written (batch, chunks, q, heads x p) decayed to the chunk's end,
+    kept (batch, chunks, heads) -> as `written`. One state at a time: it stays in the cache.
     """
-    state = torch.zeros_like(ends[:, 0])
-    entering = []
-    for added, factor in zip(ends.unbind(1), kept[:, :, None, :, None].unbind(1), strict=True):
-        entering.append(state)
-        state = torch.addcmul(added, factor, state)
-    return torch.stack(entering, dim=1)
+    width = written.shape[-1] // kept.shape[-1]
+    kept = kept.repeat_interleave(width, -1).unsqueeze(2)  # (batch, chunks, 1, heads x p)
+    state = B.new_zeros(B.shape[0], B.shape[-1], written.shape[-1])
+    reads = []
+    chunks = zip(*(part.unbind(1) for part in (B, C, written, kept)), strict=True)
+    for write, read, values, factor in chunks:
+        reads.append(torch.matmul(read, state))
+        state = torch.baddbmm(state * factor, write.transpose(1, 2), values)
+    return torch.stack(reads, dim=1)
 
 
 def delay(sequence: Tensor) -> Tensor:

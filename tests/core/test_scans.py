@@ -126,11 +126,12 @@ def test_the_chunk_does_not_show(chunk: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "chunk"), [(1, 1), (7, 7), (32, 32), (64, 32), (200, 34), (208, 35), (1000, 33)]
+    ("length", "chunk", "padding"),
+    [(1, 1, 0), (7, 7, 0), (40, 40, 0), (200, 25, 0), (201, 29, 2), (208, 26, 0), (1009, 26, 5)],
 )
-def test_chunks_pad_little(length: int, chunk: int) -> None:
+def test_chunks_pad_little(length: int, chunk: int, padding: int) -> None:
     assert scans.even_chunk(length) == chunk
-    assert -length % chunk < max(2, length // chunk)
+    assert -length % chunk == padding
 
 
 @each_case
