@@ -8,10 +8,9 @@ turned here, and nowhere else. A CSV column `cm_score` in place of `spoof_logit`
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -22,29 +21,6 @@ from training.errors import TrainingError, fault
 
 COLUMNS = ("utt_id", "detector", "checkpoint", "spoof_logit", "llr")
 ERROR = "error"
-Row = Mapping[str, str | float | None]
-
-
-class Writer:
-    """Writes rows of `scores.csv`; each is on the disk's way as soon as it is complete."""
-
-    def __init__(self, file: IO[str], extra: Sequence[str] = (), *, header: bool = True) -> None:
-        self._file = file
-        names = [*COLUMNS, *(name for name in extra if name not in COLUMNS), ERROR]
-        self._csv = csv.DictWriter(file, names, lineterminator="\n")
-        if header:
-            self._csv.writeheader()
-
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write rows; a missing column or None is an empty cell, floats keep every digit."""
-        self._csv.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
-        self._file.flush()
-
-
-def _cell(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else repr(float(value))
 
 
 @dataclass(frozen=True)

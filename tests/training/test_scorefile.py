@@ -7,7 +7,6 @@ import pytest
 
 from training.errors import TrainingError
 from training.scorefile import (
-    Writer,
     read_asvspoof_key,
     read_asvspoof_scores,
     read_scores,
@@ -17,27 +16,19 @@ from training.scorefile import (
 HEADER = "utt_id,detector,checkpoint,spoof_logit,llr,label,error\n"
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_score_file_by_detector(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
-    logit = 0.1 + 0.2
-    with file.open("w", newline="") as out:
-        writer = Writer(out, ("label", "system"))
-        base = {"detector": "sls", "checkpoint": "c1"}
-        writer.write(
-            [
-                {**base, "utt_id": "a,b", "spoof_logit": logit, "llr": None, "label": "spoof"},
-                {**base, "utt_id": "bad", "spoof_logit": None, "error": "no audio stream"},
-            ]
-        )
-        writer.write([{"utt_id": "a,b", "detector": "fused", "llr": -1.5, "label": "spoof"}])
-    assert file.read_text().splitlines()[0] == (
-        "utt_id,detector,checkpoint,spoof_logit,llr,label,system,error"
+    file.write_text(
+        "utt_id,detector,checkpoint,spoof_logit,llr,label,system,note,error\n"
+        '"a,b",sls,c1,0.30000000000000004,,spoof,VITS,,\n'
+        '"a,b",fused,fused,,-1.5,spoof,VITS,scored anyway,\n'
+        "bad,sls,c1,,,spoof,VITS,,no audio stream\n"
     )
     sls, fused = read_scores(file)
     assert (sls.detector, sls.checkpoint, sls.utt_id) == ("sls", "c1", ("a,b",))
-    assert sls.spoof_logit[0] == logit
+    assert sls.spoof_logit[0] == 0.1 + 0.2
     assert np.isnan(sls.llr[0])
-    assert sls.columns == {"label": ("spoof",), "system": ("",)}
+    assert sls.columns == {"label": ("spoof",), "system": ("VITS",), "note": ("",)}
     assert sls.errors == (("bad", "no audio stream"),)
     assert fused.llr.tolist() == [-1.5]
     assert np.isnan(fused.spoof_logit[0])

@@ -21,6 +21,7 @@ from training.scorefile import (
     read_asvspoof_key,
     read_asvspoof_scores,
     read_scores,
+    write_asvspoof_scores,
 )
 
 NAMED = 10  # how many bad clips a sentence names
@@ -42,6 +43,12 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--det", type=Path, metavar="OUT", help="DET plot: png, svg or pdf")
     parser.add_argument("--tippett", type=Path, metavar="OUT", help="Tippett plot")
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="write `filename cm-score` files (higher = bona fide)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -74,6 +81,11 @@ def run(args: argparse.Namespace) -> int:
         _compare(detectors, args)
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if args.export:
+        args.export.mkdir(parents=True, exist_ok=True)
+        for each in detectors:
+            file = args.export / f"{each.name.replace('/', '_')}.tsv"
+            write_asvspoof_scores(file, each.scores.utt_id, each.trials.spoof_logit.tolist())
     _draw(detectors, args)
     return 0
 

@@ -150,6 +150,20 @@ def test_two_checkpoints_of_one_detector_stay_apart(tmp_path: Path) -> None:
     }
 
 
+def test_an_exported_file_reads_back_to_the_same_rates(file: Path, tmp_path: Path) -> None:
+    key, out, again = (tmp_path / n for n in ("key.tsv", "out.json", "again.json"))
+    key.write_text(
+        "filename\tcm-label\n"
+        + "".join(f"u{i}\t{'spoof' if i % 2 else 'bonafide'}\n" for i in range(60))
+    )
+    run(file, "--export", tmp_path / "export", "--json", out)
+    run(tmp_path / "export" / "aasist.tsv", "--key", key, "--json", again)
+    first, second = json.loads(out.read_text()), json.loads(again.read_text())
+    assert list(second) == ["aasist"]
+    assert second["aasist"]["cllr"] == first["aasist"]["cllr"]
+    assert second["aasist"]["eer"] == first["aasist"]["eer"]
+
+
 def test_detectors_are_compared_in_pairs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(file, "--bootstrap", "30")
     assert "EER(sls) - EER(aasist): 95 % from" in capsys.readouterr().out
