@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.corpora.common import text_lines
 from training.curve import Floats, Lowest, Scores, eer_official, lowest_cost, scores
 from training.errors import TrainingError, fault
 
@@ -134,11 +135,18 @@ def _rates_of_scores(path: Path) -> AsvRates:
                 continue
             if len(parts) != 3 or parts[1] not in kinds:
                 raise fault(path, number, repr(line.rstrip("\n")), wanted)
-            try:
-                kinds[parts[1]].append(float(parts[2]))
-            except ValueError:
-                raise fault(path, number, repr(parts[2]), "a number as score") from None
+            kinds[parts[1]].append(_number(parts[2], path, number))
     return asv_rates(*(np.array(kinds[kind]) for kind in ("target", "nontarget", "spoof")))
+
+
+def _number(text: str, file: Path, line: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise fault(file, line, repr(text), "a finite number as score")
+    return value
 
 
 def read_asv_rates_2021(score_file: Path, key_file: Path, phase: str = "eval") -> AsvRates:
@@ -147,7 +155,7 @@ def read_asv_rates_2021(score_file: Path, key_file: Path, phase: str = "eval") -
     Score file: the third column is the score. Key: column 6 is target|nontarget|spoof, column 8
     the phase.
     """
-    texts = [path.read_text(encoding="utf-8").splitlines() for path in (score_file, key_file)]
+    texts = [[text for _, text, _ in text_lines(path)] for path in (score_file, key_file)]
     if len(texts[0]) != len(texts[1]):
         found = f"{len(texts[0]):,} lines against {len(texts[1]):,} in {key_file}"
         raise fault(score_file, None, found, "as many scores as keys, in the same order")
@@ -159,5 +167,5 @@ def read_asv_rates_2021(score_file: Path, key_file: Path, phase: str = "eval") -
         if len(parts) < 3:
             raise fault(score_file, number, repr(scored), "3 columns, the third a score")
         if key[7] == phase:
-            kinds[key[5]].append(float(parts[2]))
+            kinds[key[5]].append(_number(parts[2], score_file, number))
     return asv_rates(*(np.array(kinds[kind]) for kind in ("target", "nontarget", "spoof")))

@@ -13,7 +13,7 @@ from training.bootstrap import bootstrap, bootstrap_difference, clusters_of, int
 from training.corpora.common import LABELS, NONE, Trial
 from training.corpora.registry import READERS, guess, read
 from training.curve import Ints
-from training.dcf import AsvRates, read_asv_rates
+from training.dcf import AsvRates, read_asv_rates, read_asv_rates_2021
 from training.errors import TrainingError
 from training.metrics import Trials, breakdown, evaluate
 from training.scorefile import (
@@ -37,6 +37,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--key-format", choices=sorted(READERS), help="where its name does not say")
     parser.add_argument("--by", action="append", default=[], help="break down by this column")
     parser.add_argument("--asv-rates", help="asvspoof5, a JSON file or an ASV score file: t-DCF")
+    parser.add_argument("--asv-key", type=Path, help="key of a 2021 LA ASV score file")
     parser.add_argument("--bootstrap", type=_count, default=0, metavar="N", help="rounds; 95 %%")
     parser.add_argument("--cluster", help="column whose values are drawn whole (speaker, source)")
     parser.add_argument("--seed", type=int, default=0)
@@ -71,7 +72,7 @@ class Labelled:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, write and show; 0 when every detector was measured."""
-    asv = read_asv_rates(args.asv_rates) if args.asv_rates else None
+    asv = _asv(args.asv_rates, args.asv_key)
     detectors = load(args.scores, args.manifest, args.key, args.key_format)
     result: dict[str, object] = {}
     for each in detectors:
@@ -88,6 +89,14 @@ def run(args: argparse.Namespace) -> int:
             write_asvspoof_scores(file, each.scores.utt_id, each.trials.spoof_logit.tolist())
     _draw(detectors, args)
     return 0
+
+
+def _asv(rates: str | None, key: Path | None) -> AsvRates | None:
+    if key is None:
+        return None if rates is None else read_asv_rates(rates)
+    if rates is None or not Path(rates).is_file():
+        raise TrainingError("--asv-key needs the ASV score file that it belongs to: --asv-rates.")
+    return read_asv_rates_2021(Path(rates), key)
 
 
 def load(
@@ -208,7 +217,11 @@ def _trials(name: str, given: DetectorScores, spoof: np.typing.NDArray[np.bool_]
 
 def measure(each: Labelled, args: argparse.Namespace, asv: AsvRates | None) -> dict[str, object]:
     """All figures of one detector, with intervals and breakdowns as asked."""
-    found: dict[str, object] = dict(evaluate(each.trials, asv))
+    try:
+        found: dict[str, object] = dict(evaluate(each.trials, asv))
+    except TrainingError as error:
+        bad = len(each.scores.errors)
+        raise TrainingError(f"{each.name} ({bad:,} clips without score): {error}") from error
     found["checkpoint"] = each.scores.checkpoint
     if each.scores.errors:
         found["n_errors"] = len(each.scores.errors)

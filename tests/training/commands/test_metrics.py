@@ -117,11 +117,32 @@ def test_a_detector_with_llr_only_is_ranked_by_it(tmp_path: Path) -> None:
     assert (found["eer"], found["llr_from"]) == (0, "llr")
 
 
+def test_tdcf_with_a_2021_asv_file(file: Path, tmp_path: Path) -> None:
+    asv, key, out = (tmp_path / n for n in ("asv.txt", "asv_key.txt", "out.json"))
+    asv.write_text("s u 1\ns u 3\ns u 0\ns u -2\ns u 2\n")
+    kinds = ("target", "target", "nontarget", "nontarget", "spoof")
+    key.write_text("".join(f"s u c t a {kind} notrim eval\n" for kind in kinds))
+    rates = tmp_path / "rates.json"
+    rates.write_text('{"Pfa_non": 0.5, "Pmiss": 0, "Pfa_spoof": 1}')
+    run(file, "--asv-rates", asv, "--asv-key", key, "--json", out)
+    from_files = json.loads(out.read_text())["sls"]["min_tdcf"]
+    run(file, "--asv-rates", rates, "--json", out)
+    assert from_files == json.loads(out.read_text())["sls"]["min_tdcf"]
+    with pytest.raises(TrainingError, match="--asv-key needs the ASV score file"):
+        run(file, "--asv-key", key)
+    asv.write_text("s u 1\ns u 3\ns u nan\ns u -2\ns u 2\n")
+    with pytest.raises(TrainingError, match=r"asv.txt, line 3: found 'nan'; expected a finite"):
+        run(file, "--asv-rates", asv, "--asv-key", key)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         ("a,sls,c,1,,genuine,-,\n", r"clip a: found the label 'genuine'"),
-        ("a,sls,c,1,,spoof,-,\n", r"no bona fide score"),
+        (
+            "a,sls,c,1,,spoof,-,\nb,sls,c,,,bonafide,-,gone\n",
+            r"sls \(1 clips without score\): There",
+        ),
         ("a,sls,c,1,2,spoof,-,\nb,sls,c,1,,bonafide,-,\n", r"1 of 2 clips have no llr \(such as b"),
     ],
 )
