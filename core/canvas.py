@@ -48,7 +48,9 @@ def colour_bar(title: str, y: float = 0.5, length: float = 1.0) -> dict[str, Any
 def timed(figure: go.Figure, extent: tuple[float, float], height: int, title: str) -> go.Figure:
     """Put a figure on the clock: `extent` is (start, stop) in seconds of the clip."""
     figure.update_xaxes(range=list(extent), constrain="domain")
-    figure.update_layout(hovermode="x", meta={"extent": list(extent), "title": title})
+    figure.update_layout(
+        hovermode="x", hoverdistance=-1, meta={"extent": list(extent), "title": title}
+    )
     return plain(figure, height, title)
 
 

@@ -29,6 +29,7 @@ from core.canvas import (
 from core.display import Overview
 from core.types import Axis, Evidence, Reading, Region
 
+WINDOWS = "windows"  # the name of a time axis with one entry a window
 MAX_COLUMNS = 2_000
 MAX_BARS = 64  # more bars are drawn as a line
 MAX_PANES = 8  # small multiples of a three-dimensional array
@@ -56,7 +57,12 @@ def overview(seen: Overview) -> go.Figure:
     )
     edges = np.linspace(0, seen.seconds, len(seen.low) + 1)
     middle = f4((edges[:-1] + edges[1:]) / 2)
-    outline = {"mode": "lines", "line": {"width": 0.6, "color": WAVE}, "hoverinfo": "none"}
+    outline = {
+        "mode": "lines",
+        "showlegend": False,
+        "line": {"width": 0.6, "color": WAVE},
+        "hoverinfo": "none",
+    }
     figure.add_scatter(x=middle, y=f4(seen.low), row=1, col=1, **outline)
     figure.add_scatter(
         x=middle, y=f4(seen.high), row=1, col=1, fill="tonexty", fillcolor=WAVE, **outline
@@ -79,7 +85,8 @@ def overview(seen: Overview) -> go.Figure:
     peak = float(max(abs(seen.low).max(), abs(seen.high).max(), 0.01))
     figure.update_yaxes(title_text="level", range=[-peak, peak], row=1, col=1)
     figure.update_yaxes(title_text="kHz", range=[0, 8], row=2, col=1)
-    return timed(figure, (0, seen.seconds), 300, "Waveform and spectrogram")
+    timed(figure, (0, seen.seconds), 290, "Waveform and spectrogram")
+    return figure.update_layout(margin_b=24)
 
 
 def scores(
@@ -105,7 +112,7 @@ def scores(
     )
     timed(figure, (0, seconds), 90 + 160 * len(kinds), "Scores of all windows")
     figure.update_xaxes(title_text="time in the clip (s)", row=len(kinds), col=1)
-    figure.update_layout(margin_b=74)
+    figure.update_layout(margin_b=70)
     if view is not None:
         figure.add_vrect(
             x0=view.start,
@@ -132,7 +139,7 @@ def draw(evidence: Evidence, place: int, extent: Region) -> go.Figure:
     elif ndim == 1:
         figure, height = _bars(evidence, place)
     elif ndim == 2:
-        figure, height = _map(evidence)
+        figure, height = _map(evidence, extent)
     elif ndim == 3:
         figure, height = _panes(evidence)
     else:
@@ -175,7 +182,7 @@ def _steps(figure: go.Figure, curve: Curve, seconds: float, row: int) -> None:
     if not readings:
         return
     middle = [(r.window.start + r.window.stop) / 2 for r in readings]
-    edges = [(a + b) / 2 for a, b in pairwise(middle)]
+    edges = _between(middle)
     x: list[float | None] = []
     y: list[float | None] = []
     shown = [_number(reading, curve.calibrated) for reading in readings]
@@ -204,6 +211,11 @@ def _steps(figure: go.Figure, curve: Curve, seconds: float, row: int) -> None:
         hovertemplate="%{y:+.2f} at %{customdata[0]:.1f}–%{customdata[1]:.1f} s",
         **shared,
     )
+
+
+def _between(middles: Sequence[float]) -> list[float]:
+    """Where one window's cell ends and the next one's begins."""
+    return [(a + b) / 2 for a, b in pairwise(middles)]
 
 
 def _number(reading: Reading, calibrated: bool) -> float:
@@ -277,12 +289,15 @@ def _bars(evidence: Evidence, place: int) -> tuple[go.Figure, int]:
     return figure, 90 + (ROW + 2) * max(len(names), 4)
 
 
-def _map(evidence: Evidence) -> tuple[go.Figure, int]:
+def _map(evidence: Evidence, extent: Region) -> tuple[go.Figure, int]:
     _, lower, wide = _positions(evidence)
     down, across = evidence.axes[lower], evidence.axes[wide]
     values = evidence.values.transpose(lower, wide)
     figure = go.Figure()
-    figure.add_heatmap(**_heat(evidence, values, across, down), colorbar=colour_bar(evidence.unit))
+    heat = _heat(evidence, values, across, down)
+    if across.name == WINDOWS:
+        heat["x"] = f4([extent.start, *_between(list(heat["x"])), extent.stop])
+    figure.add_heatmap(**heat, colorbar=colour_bar(evidence.unit))
     _map_axes(figure, across, down)
     return figure, 90 + min(460, max(110, ROW * len(down)))
 

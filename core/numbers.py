@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from core.figures import is_time, labels
+from core.figures import WINDOWS, is_time, labels
 from core.types import Axis, Evidence, Window
 
 MAX_ROWS = 60
@@ -107,7 +107,7 @@ def across_windows(seen: Sequence[tuple[Window, Evidence]]) -> Evidence | None:
         values=values[order],
         axes=(
             replace(first.axes[0], unit="", values=tuple(names[index] for index in order)),
-            Axis("windows", "s", middles),
+            Axis(WINDOWS, "s", middles),
         ),
         sums_to_one=(),
         caption="The same numbers for every window of the clip; empty where a row plays no part.",

@@ -21,6 +21,34 @@ Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """Room for one picture, with what is said of it."""
+
+    box: gr.Column
+    note: gr.HTML
+    plot: gr.Plot
+
+    def filled(self, evidence: Evidence, place: int, window: Window) -> Updates:
+        """The picture that fits an array, its reading aid, sentence and table."""
+        from core import figures, numbers
+
+        figure = figures.draw(evidence, place, Region(window.start, window.stop))
+        raster = evidence.key.endswith(".windows")
+        aid = texts.AID_RASTER if raster else texts.aid(evidence.scope, signed=evidence.signed)
+        said = numbers.sentence(evidence)
+        wide = any(map(figures.is_time, evidence.axes)) or evidence.values.ndim > 1
+        text = markup.evidence_note(evidence, said, aid, numbers.table(evidence), wide=wide)
+        return {self.box: gr.update(visible=True), self.note: text, self.plot: figure}
+
+
+def _empty(name: str) -> Slot:
+    with gr.Column(elem_classes="slot", elem_id=f"{name}-slot", visible=False) as box:
+        note = gr.HTML(elem_id=f"{name}-note")
+        plot = gr.Plot(show_label=False, elem_id=name)
+    return Slot(box, note, plot)
+
+
+@dataclass(frozen=True, slots=True)
 class Panels:
     """The components below the scores."""
 
@@ -28,11 +56,8 @@ class Panels:
     head: gr.HTML
     tabs: gr.Tabs
     each: tuple[gr.Tab, ...]
-    raster: gr.Plot
-    raster_note: gr.HTML
     everything: gr.Button
-    plots: tuple[gr.Plot, ...]
-    notes: tuple[gr.HTML, ...]
+    slots: tuple[Slot, ...]  # the first is for all windows side by side
 
     @classmethod
     def build(cls) -> "Panels":
@@ -44,20 +69,14 @@ class Panels:
             everything = gr.Button(
                 texts.ALL_WINDOWS, size="sm", visible=False, elem_id="all-windows"
             )
-            raster = gr.Plot(show_label=False, visible=False, elem_id="raster")
-            raster_note = gr.HTML(visible=False)
-            plots, notes = [], []
-            for slot in range(SLOTS):
-                plots.append(gr.Plot(show_label=False, visible=False, elem_id=f"evidence-{slot}"))
-                notes.append(gr.HTML(visible=False, elem_id=f"evidence-note-{slot}"))
-        return cls(
-            area, head, tabs, each, raster, raster_note, everything, tuple(plots), tuple(notes)
-        )
+            with gr.Column(elem_classes="slots"):
+                slots = [_empty(f"evidence-{n}" if n else "raster") for n in range(SLOTS + 1)]
+        return cls(area, head, tabs, each, everything, tuple(slots))
 
     @property
     def outputs(self) -> list[Any]:
-        pictures_ = [self.raster, self.raster_note, *self.plots, *self.notes]
-        return [self.area, self.head, self.tabs, *self.each, self.everything, *pictures_]
+        parts = [part for slot in self.slots for part in (slot.box, slot.note, slot.plot)]
+        return [self.area, self.head, self.tabs, *self.each, self.everything, *parts]
 
     def blank(self) -> Updates:
         """Nothing is on show."""
@@ -91,11 +110,11 @@ class Panels:
                 "window": {"start": window.start, "stop": window.stop},
             },
         }
-        for slot, (plot, note) in enumerate(zip(self.plots, self.notes, strict=True)):
-            if slot < len(found):
-                updates |= _slot(plot, note, found[slot], inspection.tab, window)
+        for number, slot in enumerate(self.slots[1:]):
+            if number < len(found):
+                updates |= slot.filled(found[number], inspection.tab, window)
             else:
-                updates |= {plot: gr.update(visible=False), note: gr.update(visible=False)}
+                updates[slot.box] = gr.update(visible=False)
         return updates | self._raster(inspection)
 
     def _raster(self, inspection: Inspection) -> Updates:
@@ -111,10 +130,9 @@ class Panels:
         offered = not complete and len(windows) > 1
         updates: Updates = {self.everything: gr.update(visible=offered)}
         if drawn is None:
-            hidden = gr.update(visible=False)
-            return updates | {self.raster: hidden, self.raster_note: hidden}
+            return updates | {self.slots[0].box: gr.update(visible=False)}
         whole = Window(0, inspection.clip.samples.length)
-        return updates | _slot(self.raster, self.raster_note, drawn, inspection.tab, whole)
+        return updates | self.slots[0].filled(drawn, inspection.tab, whole)
 
     def attempt(
         self, inspection: Inspection, window: Window, conductor: gr.HTML, scores: gr.Plot
@@ -212,16 +230,3 @@ def _head(inspection: Inspection, window: Window, found: tuple[Evidence, ...]) -
         title=loaded.detector.title, start=window.start, stop=window.stop, number=number
     )
     return markup.foot(said, "" if found else texts.NO_EVIDENCE)
-
-
-def _slot(plot: Any, note: Any, evidence: Evidence, place: int, window: Window) -> Updates:
-    from core import figures, numbers
-
-    figure = figures.draw(evidence, place, Region(window.start, window.stop))
-    raster = evidence.key.endswith(".windows")
-    aid = texts.AID_RASTER if raster else texts.aid(evidence.scope, signed=evidence.signed)
-    text = markup.evidence_note(evidence, numbers.sentence(evidence), aid, numbers.table(evidence))
-    return {
-        plot: gr.update(value=figure, visible=True),
-        note: gr.update(value=text, visible=True),
-    }

@@ -10,7 +10,7 @@ import gradio as gr
 
 from core import sentences
 from core.limits import Limits
-from core.types import Notice
+from core.types import Notice, Report
 from core.workbench import PROBLEMS, Inspection, Workbench
 from ui import markup, pictures, texts
 from ui.evidence import Clicks, Panels
@@ -96,9 +96,13 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
         overview_said = gr.HTML()
     with gr.Column(visible=False) as results:
         scores = gr.Plot(show_label=False, elem_classes="plot-scores", elem_id="scores")
-        with gr.Row():
-            json = gr.DownloadButton(texts.JSON, size="sm", elem_id="json", interactive=False)
-            csv = gr.DownloadButton(texts.CSV, size="sm", elem_id="csv", interactive=False)
+        with gr.Row(elem_classes="downloads"):
+            json = gr.DownloadButton(
+                texts.JSON, size="sm", scale=0, min_width=170, elem_id="json", interactive=False
+            )
+            csv = gr.DownloadButton(
+                texts.CSV, size="sm", scale=0, min_width=170, elem_id="csv", interactive=False
+            )
         panels = Panels.build()
     state = gr.State(None)
     return (
@@ -299,7 +303,7 @@ class Run:
         strip = markup.verdict(report.verdict, report.fused)
         strip += pictures.cards(inspection) + pictures.foot(inspection)
         return {
-            self.tab.strip: strip + markup.notices(report.notices),
+            self.tab.strip: strip + markup.notices(_unsaid(report)),
             self.tab.scores: pictures.scores(inspection),
             self.tab.json: gr.update(value=str(json), interactive=True),
             self.tab.csv: gr.update(value=str(csv), interactive=True),
@@ -310,3 +314,8 @@ class Run:
         problems = [Notice("unusable", text) for text in self.bench.unusable()]
         help_ = f'<p class="foot">{texts.DETECTORS_HELP}</p>'
         return strip + help_ + markup.notices([*problems, *inspection.notices])
+
+
+def _unsaid(report: Report) -> list[Notice]:
+    """The notices that the verdict does not say already."""
+    return [notice for notice in report.notices if notice.text not in report.verdict.text]

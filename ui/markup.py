@@ -58,13 +58,13 @@ def card(
     """One detector: its number, its highest window, the checkpoint that it comes from."""
     logit, llr = mean
     shown = f"LLR {number(llr)}" if llr is not None else f"raw {number(logit)}"
-    calibrated = "" if llr is not None else f"<small>{texts.NOT_RAW}</small>"
+    calibrated = "" if llr is not None else f" <small>{texts.NOT_RAW}</small>"
     best = max(readings, key=lambda reading: reading.score.spoof_logit)
     value = best.score.llr if best.score.llr is not None else best.score.spoof_logit
     where = seconds(Region(best.window.start, best.window.stop))
     return (
         f'<div class="card"><b><span class="swatch" style="background:{escape(colour)}"></span>'
-        f'{escape(title)}</b><div class="number">{shown}</div>{calibrated}'
+        f'{escape(title)}</b><div class="number">{shown}{calibrated}</div>'
         f"<small>highest {number(value)} at {where}</small>"
         f"<small>{escape(checkpoint)}</small></div>"
     )
@@ -95,21 +95,28 @@ def facts(clip: Clip) -> str:
     """What was handed in and how it was read."""
     source = clip.source
     channels = {1: "mono", 2: "stereo"}.get(source.channels, f"{source.channels} channels")
-    rows = [
+    sound = f"{source.sample_rate:,} Hz, {channels}".replace(",", " ", 1)
+    short = [
         ("length", sentences.clock(source.seconds)),
-        ("size", sentences.size(source.bytes)),
         ("format", f"{source.container}, {source.codec}"),
-        ("sound", f"{source.sample_rate:,} Hz, {channels}".replace(",", " ", 1)),
-        ("decoder", source.decoder),
+        ("sound", sound),
         ("sha-256", source.sha256),
+    ]
+    more = [
+        ("size", sentences.size(source.bytes)),
+        ("decoder", source.decoder),
         ("decoded", clip.pcm_sha256),
         *(("changed" if not n else "", change) for n, change in enumerate(clip.changes)),
     ]
-    items = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in rows)
     return (
-        f'<p class="facts-title">{escape(sentences.shown(source.name))}</p>'
-        f'<dl class="facts">{items}</dl>'
+        f'<p class="facts-title">{escape(sentences.shown(source.name))}</p>{_pairs(short)}'
+        f'<details class="numbers"><summary>{texts.MORE}</summary>{_pairs(more)}</details>'
     )
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> str:
+    items = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in rows)
+    return f'<dl class="facts">{items}</dl>'
 
 
 def progress(text: str, done: int = 0, total: int = 0) -> str:
@@ -118,13 +125,14 @@ def progress(text: str, done: int = 0, total: int = 0) -> str:
     return f'<div class="progress-line" role="status">{bar}<span>{escape(text)}</span></div>'
 
 
-def evidence_note(evidence: Evidence, said: str, aid: str, numbers: "Table") -> str:
+def evidence_note(evidence: Evidence, said: str, aid: str, numbers: "Table", *, wide: bool) -> str:
     """Title, reading aid, caption, summary and table of one picture."""
     whose = "model" if evidence.scope == "model" else "this clip"
     scope = f'<span class="model-scope">{whose}</span>'
     folded = f"<summary>{texts.NUMBERS}</summary>{table(numbers)}"
     return (
-        f'<div class="evidence-note"><h3>{escape(evidence.title)}{scope}</h3>'
+        f'<div class="evidence-note{" wide" if wide else ""}">'
+        f"<h3>{escape(evidence.title)}{scope}</h3>"
         f'<p class="aid">{escape(aid)}</p><p>{escape(evidence.caption)}</p>'
         f'<p class="said">{escape(said)}</p>'
         f'<details class="numbers">{folded}</details></div>'

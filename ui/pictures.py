@@ -79,19 +79,11 @@ def place(inspection: Inspection, detection: Detection) -> int:
 
 def foot(inspection: Inspection) -> str:
     """What the numbers are worth."""
-    sets = []
-    raw = False
-    for one in inspection.loaded:
-        card = one.checkpoint.card["calibration"]
-        if card is None:
-            raw = True
-        else:
-            said = f"{card['set']} ({card['n_bonafide']} bona fide, {card['n_spoof']} spoof)"
-            sets.append(said)
-    calibrated = texts.CALIBRATED_ON.format(sets="; ".join(dict.fromkeys(sets))) if sets else ""
-    return markup.foot(
-        texts.EVIDENCE_NOT_PROOF,
-        texts.POSITIVE_IS_SPOOF if sets else "",
-        calibrated,
-        texts.NOT_CALIBRATED if raw else "",
-    )
+    sets = [
+        f"{card['set']} ({card['n_bonafide']} bona fide, {card['n_spoof']} spoof)"
+        for one in inspection.loaded
+        if (card := one.checkpoint.card["calibration"]) is not None
+    ]
+    calibrated = texts.CALIBRATED_ON.format(sets="; ".join(dict.fromkeys(sets)))
+    said = (texts.POSITIVE_IS_SPOOF, calibrated) if sets else ()
+    return markup.foot(texts.EVIDENCE_NOT_PROOF, *said)

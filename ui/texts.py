@@ -20,13 +20,10 @@ FINISHED = "All {total} windows scored in {seconds}."
 STOP = "Stop"
 STOPPING = "Stopping after this window…"
 SCORE_ANYWAY = "Score anyway"
-NOT_RAW = "not calibrated: the size has no meaning"
+NOT_RAW = "not calibrated"
 EVIDENCE_NOT_PROOF = "A score is evidence, not proof."
 POSITIVE_IS_SPOOF = "LLR: natural log, positive speaks for spoof."
 CALIBRATED_ON = "Calibrated on {sets}."
-NOT_CALIBRATED = (
-    "Not calibrated: a raw score says only which of two sounds is more spoof-like to that detector."
-)
 DETECTORS_HELP = (
     "Facts, plots and listening work without one. To score: put a checkpoint folder in "
     "checkpoints/, or run <code>python -m core fetch aasist</code> where there is a network, or "
@@ -51,6 +48,7 @@ AID_SIGNED = (
 AID_ATTENTION = "Where the model looked, not where the fake is."
 AID_RASTER = "Which rows come and go along the clip. Click a plot to hear the place."
 NUMBERS = "Numbers"
+MORE = "How it was read"
 JSON = "Report as JSON"
 CSV = "Windows as CSV"
 BUG = (

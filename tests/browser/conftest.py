@@ -66,6 +66,55 @@ def m4a(speech: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def scoring_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one checkpoint: the published AASIST where it lies beside the checkout.
+
+    Elsewhere a network with random weights that says so in its name; what these tests look at is
+    the page, not the scores.
+    """
+    folder = tmp_path_factory.mktemp("checkpoints")
+    golden = ROOT.parent / "shared" / "golden" / "AASIST.pth"
+    if golden.is_file() and not os.environ.get("A4_TEMP"):
+        convert = [sys.executable, "-m", "core", "convert", "--detector", "aasist"]
+        command = [*convert, str(golden), str(folder / "aasist")]
+        subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603
+    else:
+        untrained(folder / "untrained")
+    return folder
+
+
+def untrained(folder: Path) -> None:
+    """Random weights as a checkpoint that is named for what it is."""
+    import torch
+
+    from checkpoints import store
+    from core.loading import golden_logit
+    from core.registry import DETECTORS
+
+    torch.manual_seed(1)
+    detector = DETECTORS["sls"].build(size="compact").eval()
+    card = {
+        "id": "untrained-random-weights",
+        "detector": "sls",
+        "size": "compact",
+        "config": detector.config_dict(),
+        "sha256": "0" * 64,
+        "licence": "none",
+        "provenance": {"source": "a test", "url": None, "commit": None, "made_by": None},
+        "trained_on": [],
+        "recipe": None,
+        "command": None,
+        "measured": [],
+        "calibration": None,
+        "golden": {"spoof_logit": golden_logit(detector), "tolerance": 1e-3},
+        "backbone": None,
+        "default": True,
+        "notes": ["Random weights, made by a test of the page. Its scores mean nothing."],
+    }
+    store.save(folder, detector.state_dict(), card)
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
