@@ -1,5 +1,6 @@
 """The detectors by name. A sixth one is a file in core/detectors and a line here."""
 
+from core.detectors.aasist import Aasist
 from core.detectors.base import Detector
 from core.detectors.hiercon import HierCon
 from core.detectors.mambo import Mambo
@@ -11,4 +12,5 @@ DETECTORS: dict[str, type[Detector]] = {
     "qaf": QafStatic,
     "sls": Sls,
     "mambo": Mambo,
+    "aasist": Aasist,
 }
