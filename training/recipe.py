@@ -1,12 +1,14 @@
 """What a recipe says: everything that decides which weights come out of which data.
 
 A recipe is a module in training/recipes/ with a constant `RECIPE` and a docstring that holds the
-expected result and the command. Whatever an original does that is a trap stands here as a named
+expected result and the command; related ones (an ablation, a grid) stand in its `VARIANTS` and are
+called `module:variant`. Whatever an original does that is a trap stands here as a named
 choice: `Selection.by="train_loss"` (early stopping on the training loss), `frozen_mode="train"`
 (a frozen backbone left in training mode, with its dropout and statistics), `Loss.clamp`.
 """
 
 import dataclasses
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -176,15 +178,19 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """All recipes: the modules of training/recipes/."""
+    """All recipes: the modules of training/recipes/, and each variant as `module:variant`."""
     import training.recipes
 
-    found = pkgutil.iter_modules(training.recipes.__path__)
-    return sorted(module.name for module in found if not module.name.startswith("_"))
+    modules = sorted(one.name for one in pkgutil.iter_modules(training.recipes.__path__))
+    found: list[str] = []
+    for module in modules:
+        if not module.startswith("_"):
+            found += [module, *(f"{module}:{variant}" for variant in _variants(module))]
+    return found
 
 
 def load(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe of that name, `module` or `module:variant`.
 
     Raises
     ------
@@ -192,17 +198,30 @@ def load(name: str) -> Recipe:
         There is none; the message names the nearest.
     """
     if name not in names():
-        import difflib
-
         near = difflib.get_close_matches(name, names(), n=3)
         hint = f" Nearest: {', '.join(near)}." if near else ""
         raise TrainingError(
             f"no recipe named {name!r}.{hint} `python -m training train --list` names all"
         )
-    recipe = importlib.import_module(f"training.recipes.{name}").RECIPE
+    module, _, variant = name.partition(":")
+    recipe = _variants(module)[variant] if variant else _module(module).RECIPE
     if not isinstance(recipe, Recipe):
-        raise TypeError(f"training/recipes/{name}.py: RECIPE is not a Recipe")
+        raise TypeError(f"training/recipes/{module}.py: {variant or 'RECIPE'} is not a Recipe")
     return recipe
+
+
+def summary(name: str) -> str:
+    """The first line of what a recipe's module says of itself."""
+    return (_module(name.partition(":")[0]).__doc__ or "").strip().partition("\n")[0]
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"training.recipes.{name}")
+
+
+def _variants(module: str) -> Mapping[str, Recipe]:
+    found: Mapping[str, Recipe] = getattr(_module(module), "VARIANTS", {})
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import importlib
 import re
 import sys
 from pathlib import Path
@@ -30,6 +29,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--clips", type=int, help="length of an epoch, instead of the recipe's")
     parser.add_argument("--backbone", help="checkpoint id, or hub, instead of the recipe's")
+    parser.add_argument("--codec", help="checkpoint id, or hub, instead of the recipe's")
+    parser.add_argument("--freeze", action="append", metavar="PREFIX", help="of parameters")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0: its own choice")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare clips")
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    out = args.out or Path("runs") / name
+    out = args.out or Path("runs") / name.replace(":", "-")
     options = Options(
         folder=out,
         resume=args.resume,
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     )
     data = read_splits(args.data)
     corpus = args.data.resolve().name if args.data else "corpus"
-    made_id = args.id or name.replace("_", "-")
+    made_id = args.id or re.sub(r"[^a-z0-9.-]", "-", name.lower())
     naming = Naming(made_id, name, _command(args), corpus, args.default)
     checkpoint = train(recipe, data, options, naming)
     if checkpoint is not None:
@@ -84,9 +85,11 @@ def adjusted(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes; the run's record holds the result."""
     changes = {
         key: value
-        for key in ("seed", "epochs", "backbone")
+        for key in ("seed", "epochs", "backbone", "codec")
         if (value := getattr(args, key)) is not None
     }
+    if args.freeze is not None:
+        changes["freeze"] = tuple(args.freeze)
     if args.clips is not None:
         changes["sampling"] = dataclasses.replace(recipe.sampling, clips=args.clips)
     return dataclasses.replace(recipe, **changes)
@@ -94,21 +97,23 @@ def adjusted(recipe: Recipe, args: argparse.Namespace) -> Recipe:
 
 def _list() -> int:
     for name in recipes.names():
-        module = importlib.import_module(f"training.recipes.{name}")
-        first = (module.__doc__ or "").strip().partition("\n")[0]
-        sys.stdout.write(f"{name:32} {first}\n")
+        first = "" if ":" in name else recipes.summary(name)
+        sys.stdout.write(f"{name:36} {first}".rstrip() + "\n")
     return 0
 
 
 def _name(given: str) -> str:
     """A recipe's name; a path of its file is understood, too."""
-    return re.sub(r"\.py$", "", given).replace("/", ".").rpartition(".")[2].replace("-", "_")
+    module, colon, variant = re.sub(r"\.py$", "", given).partition(":")
+    return Path(module).name.rpartition(".")[2].replace("-", "_") + colon + variant
 
 
 def _command(args: argparse.Namespace) -> str:
     """The command that makes this checkpoint again, without paths of this machine."""
     parts = [f"python -m training train {_name(args.recipe)}"]
     parts += ["--data DIR"] if args.data else []
-    options = {key: getattr(args, key) for key in ("id", "seed", "epochs", "clips", "backbone")}
+    named = ("id", "seed", "epochs", "clips", "backbone", "codec")
+    options = {key: getattr(args, key) for key in named}
     parts += [f"--{key} {value}" for key, value in options.items() if value is not None]
+    parts += [f"--freeze {prefix}" for prefix in args.freeze or ()]
     return " ".join(parts)
