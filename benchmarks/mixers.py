@@ -126,6 +126,11 @@ def forward(scan: Callable[..., Tensor], arguments: Arguments) -> Job:
     return job
 
 
+def repeated(job: Job, times: int) -> Job:
+    """Short jobs again and again, so that they are not timed on what the long ones left behind."""
+    return lambda: [job() for _ in range(times)]
+
+
 def training(scan: Callable[..., Tensor], arguments: Arguments) -> Job:
     """Forward and the gradient of every argument."""
     needing = [argument.clone().requires_grad_() for argument in arguments]
@@ -176,19 +181,22 @@ def against_peers(batch: int, length: int, rounds: int) -> None:
 def growth(rounds: int) -> None:
     """Milliseconds a thousand frames: level where a mixer is linear in length."""
     lengths = (200, 1_000, 5_000, 20_000)
+    again = [max(1, 5_000 // length) for length in lengths]
     print("\nwhole mixers and attention, batch 1, forward: ms for each 1,000 frames\n")
     print("| mixer | " + " | ".join(f"{length:,} frames" for length in lengths) + " |")
     print("|---|" + "---|" * len(lengths))
     inputs = [torch.randn(1, length, 128) for length in lengths]
     for name, kind in SSMS.items():
         mixer = kind(128).eval()
-        times = paired([forward(mixer, [u]) for u in inputs], rounds)
-        cells = [1e6 * median(t) / n for t, n in zip(times, lengths, strict=True)]
+        jobs = [forward(mixer, [u]) for u in inputs]
+        times = paired([repeated(*one) for one in zip(jobs, again, strict=True)], rounds)
+        cells = [1e6 * median(t) / n / r for t, n, r in zip(times, lengths, again, strict=True)]
         print(f"| {name} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |", flush=True)
     heads = [u.unflatten(-1, (4, 32)).transpose(1, 2) for u in inputs]
     attend = functional.scaled_dot_product_attention
-    times = paired([forward(attend, [u, u, u]) for u in heads], rounds)
-    cells = [1e6 * median(t) / n for t, n in zip(times, lengths, strict=True)]
+    jobs = [forward(attend, [u, u, u]) for u in heads]
+    times = paired([repeated(*one) for one in zip(jobs, again, strict=True)], rounds)
+    cells = [1e6 * median(t) / n / r for t, n, r in zip(times, lengths, again, strict=True)]
     print("| attention, fused | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
 
 
