@@ -49,7 +49,7 @@ def show(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     """Install a published checkpoint."""
-    from core.conversion import fetch as install
+    from core.foreign import fetch as install
 
     _say_made(install(options.checkpoint))
     return 0
@@ -57,7 +57,7 @@ def fetch(options: argparse.Namespace) -> int:
 
 def convert(options: argparse.Namespace) -> int:
     """Install a foreign file as a checkpoint."""
-    from core.conversion import convert as make
+    from core.foreign import convert as make
 
     _say_made(make(options.detector, Path(options.file), Path(options.folder)))
     return 0
