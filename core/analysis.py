@@ -128,7 +128,9 @@ def conclude(
     refusal = refusal_of(quality, settings)
     if refusal is None and not loaded:
         refusal = Notice("no-detector", sentences.no_detector())
-    fused, found = judge(detections, settings, fusion, quality.speech, refusal)
+    # Where a person has overruled "no speech", windows without it must count.
+    speech = None if quality.refusal is not None else quality.speech
+    fused, found = judge(detections, settings, fusion, speech, refusal)
     notices = (
         *clip.notices,
         *quality.notices,

@@ -5,10 +5,11 @@ Versions are read from the installed packages' metadata, so that nothing heavy i
 
 import hashlib
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("core", "checkpoints")  # the packages whose code decides a score
@@ -33,13 +34,19 @@ def versions() -> dict[str, str]:
 
 
 @cache  # the code that runs is the code as it was when it was first asked for
+def code_files() -> Mapping[str, str]:
+    """SHA-256 of each source file that decides a score, by its path in the project."""
+    hashes = {
+        path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in _sources()
+    }
+    return MappingProxyType(dict(sorted(hashes.items())))
+
+
 def code_sha256() -> str:
-    """One hash over the source files that decide a score, their paths included."""
-    digest = hashlib.sha256()
-    for path in sorted(_sources(), key=lambda path: path.relative_to(ROOT).as_posix()):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    """One hash over `code_files`, names and contents."""
+    lines = "".join(f"{digest}  {path}\n" for path, digest in code_files().items())
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _sources() -> Iterator[Path]:

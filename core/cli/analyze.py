@@ -7,9 +7,10 @@ after the window in hand; what was done by then is written.
 import argparse
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, get_args
@@ -22,6 +23,7 @@ from core.types import AudioError, ChannelPolicy, DetectorError, Report
 
 if TYPE_CHECKING:
     from core.loading import Loaded
+    from core.report_words import Heading
 
 READ, UNREAD, INTERRUPTED = 0, 1, 130
 STDOUT = "-"
@@ -46,6 +48,8 @@ def add_to(commands: Any) -> None:
     own.add_argument("--pdf", metavar="OUT", help="the report as PDF")
     own.add_argument("--bundle", metavar="OUT.zip", help="evidence that `verify` checks")
     own.add_argument("--include-clips", action="store_true", help="put the files in the bundle")
+    for name in ("case", "examiner", "note"):
+        own.add_argument(f"--{name}", default="", metavar="TEXT", help="printed in the report")
     own.add_argument("--hop", type=float, default=defaults.hop_seconds, metavar="SECONDS")
     own.add_argument(
         "--channels", choices=get_args(ChannelPolicy), default=defaults.channels,
@@ -66,8 +70,12 @@ class _Outcome:
     """What has come of the clips so far, in their order."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
-    unread: int = 0
+    reports: list[Report | None] = field(default_factory=list)  # None: could not be read
+    paths: list[Path] = field(default_factory=list)
+
+    @property
+    def read(self) -> list[Report]:
+        return [report for report in self.reports if report is not None]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -82,12 +90,12 @@ def run(options: argparse.Namespace) -> int:
             if stopping:
                 break
             _one(Path(name), loaded, options, settings, outcome, stopping, human)
-    _write(options, outcome)
+    _write(options, outcome, loaded)
     if stopping:
         done, asked = len(outcome.entries), len(options.clips)
         _say(sys.stderr, f"Stopped. {done} of {asked} clips were begun; what was scored is kept.")
         return INTERRUPTED
-    return UNREAD if outcome.unread else READ
+    return UNREAD if None in outcome.reports else READ
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -154,6 +162,7 @@ def _one(
     from core.analysis import analyse
     from core.intake import Limits
 
+    outcome.paths.append(path)
     limits = Limits()
     if options.max_file_size is not None:
         limits = Limits(bytes=int(options.max_file_size * MEGABYTE))
@@ -166,7 +175,7 @@ def _one(
             )  # fmt: skip
     except (AudioError, DetectorError, MemoryError) as error:
         sentence = str(error) or f"Not enough memory for {path.name}."
-        outcome.unread += 1
+        outcome.reports.append(None)
         outcome.entries.append(
             report.unread(path.name, sentence, provenance.versions(), settings.as_record())
         )
@@ -177,17 +186,69 @@ def _one(
     _say(human, block(made))
 
 
-def _write(options: argparse.Namespace, outcome: _Outcome) -> None:
+def _write(options: argparse.Namespace, outcome: _Outcome, loaded: Sequence["Loaded"]) -> None:
+    """Every output that was asked for; one that cannot be written is said and ends the run."""
     from core import report
 
-    if options.json:
-        text = report.to_json(outcome.entries, len(options.clips))
-        if options.json == STDOUT:
-            sys.stdout.write(text)
-        else:
-            report.write_text(Path(options.json), text)
-    if options.csv:
-        report.write_text(Path(options.csv), report.to_csv(outcome.reports))
+    if options.json == STDOUT:
+        sys.stdout.write(report.to_json(outcome.entries, len(options.clips)))
+    makers: dict[str, Callable[[], str | bytes]] = {
+        "json": lambda: report.to_json(outcome.entries, len(options.clips)),
+        "csv": lambda: report.to_csv(outcome.read).encode("utf-8", "replace"),
+        "html": lambda: _html(options, outcome).encode("utf-8", "replace"),
+        "pdf": lambda: _pdf(options, outcome),
+    }
+    for option, make in makers.items():
+        given = getattr(options, option)
+        if given is not None and given != STDOUT:
+            with _writing(option, given):
+                report.write_file(Path(given), make())
+    if options.bundle:
+        with _writing("bundle", options.bundle):
+            digest = _bundle(options, outcome, loaded)
+        _say(sys.stderr, f"{options.bundle}: SHA-256 of its manifest is {digest}. Note it.")
+
+
+@contextmanager
+def _writing(option: str, given: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DetectorError(f"--{option} {given} could not be written: {reason}.") from error
+
+
+def _heading(options: argparse.Namespace) -> "Heading":
+    from core.report_words import Heading
+
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return Heading(options.case, options.examiner, options.note, made)
+
+
+def _html(options: argparse.Namespace, outcome: _Outcome) -> str:
+    from core.report_html import to_html
+
+    return to_html(outcome.read, _heading(options))
+
+
+def _pdf(options: argparse.Namespace, outcome: _Outcome) -> bytes:
+    from core.report_pdf import to_pdf
+
+    return to_pdf(outcome.read, _heading(options))
+
+
+def _bundle(options: argparse.Namespace, outcome: _Outcome, loaded: Sequence["Loaded"]) -> str:
+    from core.bundle import Exhibit, write_bundle
+    from core.fusing import installed_fusion
+
+    made = zip(outcome.entries, outcome.reports, outcome.paths, strict=True)
+    exhibits = [
+        Exhibit(entry, report, path if options.include_clips and report is not None else None)
+        for entry, report, path in made
+    ]
+    cards = {one.checkpoint.id: one.checkpoint.card for one in loaded}
+    heading, fusion = _heading(options), installed_fusion()
+    return write_bundle(Path(options.bundle), exhibits, cards, heading, fusion)
 
 
 def _say(stream: TextIO, text: str) -> None:

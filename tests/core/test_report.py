@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from core.report import as_cell, to_csv, to_json, to_record, unread, write_text
+from core.report import as_cell, to_csv, to_json, to_record, unread, write_file
 from core.types import (
     Detection,
     Fused,
@@ -154,9 +154,9 @@ def test_a_name_is_no_formula(name: str) -> None:
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
-    write_text(path, "first")
+    write_file(path, "first")
     with pytest.raises(UnicodeEncodeError):
-        write_text(path, "second \udce9")
+        write_file(path, "second \udce9")
     assert path.read_text() == "first"
     assert [found.name for found in tmp_path.iterdir()] == ["out.json"]
 
