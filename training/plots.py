@@ -43,7 +43,7 @@ def det(curves: Mapping[str, Scores]) -> Figure:
         xlabel="spoofed clips accepted, %",
         ylabel="bona fide clips rejected, %",
     )
-    axes.legend()
+    axes.legend(loc="upper right")
     axes.grid(visible=True, alpha=0.3)
     return figure
 
@@ -63,7 +63,7 @@ def tippett(curves: Mapping[str, Scores], unit: str = "llr, bona fide over spoof
             _survival(axes, values, style, f"C{i}", label)
     axes.axvline(0, color="0.7", linewidth=0.8)
     axes.set(xlabel=unit, ylabel="share of clips at or above, %", ylim=(0, 100))
-    axes.legend()
+    axes.legend(loc="lower left")
     axes.grid(visible=True, alpha=0.3)
     return figure
 
