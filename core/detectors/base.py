@@ -94,6 +94,14 @@ class Detector(nn.Module, ABC):
     @abstractmethod
     def decide(self, features: Features) -> Output: ...
 
+    def relaxed(self, features: Features) -> Features:
+        """What `decide` takes in place of features that have no gradient, such as codes.
+
+        Empty for most. For attribution: a path between two inputs runs through these as well, so
+        that the parts add up to the whole.
+        """
+        return {}
+
     def forward(self, wave: Tensor) -> Output:
         return self.decide(self.features(wave))
 

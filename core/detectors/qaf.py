@@ -269,12 +269,14 @@ class QafStatic(Detector):
         hidden = self.backbone.encode(frames, layers=self.config.ssl_layers).hidden
         return {"hidden": hidden, "codes": self.codec.codes(coded)}
 
+    def relaxed(self, features: Features) -> Features:
+        """The vectors behind the codes, (batch, Q, codec frames, D)."""
+        return {"vectors": look_up(self.books(), features["codes"])}
+
     def decide(self, features: Features) -> Output:
-        """Also takes `vectors` (batch, Q, codec frames, D) in place of `codes` (attribution)."""
-        vectors = features.get("vectors")
-        if vectors is None:
-            vectors = look_up(self.books(), features["codes"])
-        trace = self.head(features["hidden"], vectors)
+        """`vectors`, where they are given, stand in place of `codes`."""
+        relaxed = features if "vectors" in features else self.relaxed(features)
+        trace = self.head(features["hidden"], relaxed["vectors"])
         return Output(trace["logits"][:, 0] - trace["logits"][:, 1], trace)
 
     def evidence(self, trace: Mapping[str, Tensor], window: Window) -> tuple[Evidence, ...]:
