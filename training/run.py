@@ -11,10 +11,12 @@ from typing import Any
 from checkpoints import store
 from checkpoints.store import Checkpoint
 from core.calibration import Calibration, fit
+from core.detect import Settings, detections, scan
 from core.detectors.base import Detector
+from core.intake import decode
 from core.loading import Loaded, golden_logit
 from core.registry import DETECTORS
-from core.types import DetectorError
+from core.types import AudioError, DetectorError
 from training import checkpointing
 from training.augment import chain
 from training.bootstrap import bootstrap_eer, interval
@@ -139,16 +141,18 @@ def conclude(trainer: Trainer, recipe: Recipe, data: Splits, naming: Naming) -> 
 
 def dev_scores(detector: Detector, items: tuple[Item, ...]) -> list[float]:
     """spoof_logit of each clip as `python -m core analyze` scores it, windows and all."""
-    from training.scoring import score_clip
-
     unsaved = Checkpoint("in-training", detector.name, "compact", Path(), "0" * 64, LICENCE, {})
     loaded = (Loaded(detector, unsaved, None),)
     found = []
     for item in items:
-        rows = score_clip(item.path, loaded)
-        if rows[0].error is not None or rows[0].spoof_logit is None:
-            raise TrainingError(f"{item.path} cannot be scored: {rows[0].error}")
-        found.append(rows[0].spoof_logit)
+        try:
+            steps = scan(decode(item.path), loaded, Settings(score_anyway=True))
+        except AudioError as error:
+            raise TrainingError(f"{item.path} cannot be scored: {error}") from error
+        scored = detections(steps)
+        if not scored:
+            raise TrainingError(f"{item.path} cannot be scored: nothing was heard in it")
+        found.append(max(one.score.spoof_logit for one in scored))
     return found
 
 

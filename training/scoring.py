@@ -171,12 +171,21 @@ class ScoreFile:
                         f"{', '.join(sorted(detectors))}; name another --out or remove it"
                     )
                 if row[0] != current:
+                    self._check_whole(current, seen, detectors)
                     current, seen = row[0], set()
                 seen.add(row[2])
                 if seen >= detectors:
                     done.add(current)
                     keep = file.tell()
         return done, keep
+
+    def _check_whole(self, current: str, seen: set[str], detectors: set[str]) -> None:
+        """Only the last clip of a file may be incomplete; else it is a file of other detectors."""
+        if current and not seen >= detectors:
+            raise TrainingError(
+                f"{self.path} has no scores of {', '.join(sorted(detectors - seen))} for "
+                f"{current}; name another --out or remove it"
+            )
 
     def append(self, job: Job, rows: Sequence[Row]) -> None:
         """The rows of one clip, on the disk when this returns (as far as the system is asked)."""

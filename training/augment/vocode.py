@@ -52,7 +52,7 @@ def world(wave: Wave, rng: Rng) -> Wave:
     pw = _pyworld()
     x = np.ascontiguousarray(wave)
     period = float(rng.choice([5.0, 10.0]))  # ms
-    if rng.random() < 0.8:
+    if rng.random() < 0.9:  # Harvest takes ten times as long
         pitch, time = pw.dio(x, RATE, frame_period=period)
         pitch = pw.stonemask(x, pitch, time, RATE)
     else:
