@@ -54,15 +54,7 @@ def _load(path: Path) -> Any:
             f"{path} is not a PyTorch file of tensors only; what else it holds is not run: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OSError,
-    ) as error:
+    except Exception as error:  # a damaged or hostile pickle may raise anything
         raise CheckpointError(f"{path} is not a readable PyTorch file: {error}") from error
 
 

@@ -44,7 +44,7 @@ def _aasist(id_: str, file: str, sha256: str, size: int, eer: float) -> Publishe
             "source": f"clovaai/aasist, models/weights/{file}",
             "url": AASIST_REPO,
             "commit": AASIST_COMMIT,
-            "made_by": "the authors of AASIST (NAVER Corp.)",
+            "made_by": "the authors of AASIST",
         },
         trained_on=("ASVspoof 2019 LA train",),
         measured=(_eer("ASVspoof 2019 LA eval", eer, 71_237),),

@@ -72,6 +72,14 @@ class Config:
     samples: int = 64_600
 
     def __post_init__(self) -> None:
+        lengths = tuple(
+            map(len, (self.channels, self.gat_dims, self.pool_ratios, self.temperatures))
+        )
+        if lengths != (4, 2, 3, 3):
+            raise ValueError(
+                "channels, gat_dims, pool_ratios and temperatures have 4, 2, 3 and 3 entries, not "
+                f"{', '.join(map(str, lengths))}."
+            )
         widths = (*self.channels, *self.gat_dims)
         if not all(1 <= n <= MAX_WIDTH for n in widths):
             raise ValueError(f"channels and gat_dims are from 1 to {MAX_WIDTH}, not {widths}.")
@@ -234,8 +242,9 @@ class Aasist(Detector):
             (1, narrow),
             (narrow, narrow),
             (narrow, middle),
-            *[(middle, wide)],
-            *[(wide, wide)] * 2,
+            (middle, wide),
+            (wide, wide),
+            (wide, wide),
         ]
         self.encoder = nn.Sequential(
             *(

@@ -140,7 +140,7 @@ class Reference:
 
     def keep(self, hidden: Tensor, k: int) -> Tensor:
         kept = torch.zeros_like(hidden)
-        for row, vector in enumerate(hidden):
+        for row, vector in enumerate(hidden.detach()):
             for d in sorted(range(len(vector)), key=lambda d: (-float(vector[d]), d))[:k]:
                 kept[row, d] = 1
         return hidden * kept
