@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import sentences
+from core.clipping import FlatTops
 from core.pcm import ITEM, SampleWriter
 from core.types import RATE, Notice, Samples
 
@@ -39,6 +40,7 @@ class Conversion:
         self._waiting_frames = 0
         self._resampler = _resampler(rate, channels)
         self._writer = SampleWriter(channels)
+        self._tops = FlatTops()
         self._hash_all, self._hash_first = hashlib.sha256(), hashlib.sha256()
 
     def __enter__(self) -> "Conversion":
@@ -51,6 +53,11 @@ class Conversion:
     def seconds(self) -> float:
         """Of sound taken in so far."""
         return self.frames / self.rate
+
+    @property
+    def clipped_fraction(self) -> float:
+        """Of the samples as stored."""
+        return self._tops.fraction
 
     @property
     def wrong_scale(self) -> bool:
@@ -88,6 +95,7 @@ class Conversion:
         empty = np.zeros((0, self.channels), np.float32)
         block = np.concatenate([empty, *self._waiting])
         self._waiting, self._waiting_frames = [], 0
+        self._tops.feed(block.T)
         if self._resampler is not None:
             block = self._resampler.resample_chunk(block, last=last)
         beyond = np.abs(block) > 1

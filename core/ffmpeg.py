@@ -9,7 +9,6 @@ channels; resampling and mixing are done here, the same for every decoder.
 import json
 import shutil
 import struct
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,11 +84,9 @@ def _url(path: Path) -> str:
 
 
 def _version() -> str:
-    said = subprocess.run(  # noqa: S603 (an argument list, our own words)
-        [_program("ffmpeg"), "-version"], capture_output=True, timeout=PROBE_SECONDS, check=False
-    )
-    words = said.stdout.decode("utf-8", "replace").split()
-    return f"ffmpeg {words[2]}" if len(words) > 2 else "ffmpeg"
+    with running([_program("ffmpeg"), "-version"], PROBE_SECONDS, MEMORY) as child:
+        words = child.exactly(200).decode("utf-8", "replace").split()
+    return f"ffmpeg {words[2]}" if words[:2] == ["ffmpeg", "version"] else "ffmpeg"
 
 
 def _probe(path: Path, timeout: float) -> dict[str, Any]:

@@ -86,16 +86,16 @@ def _opened(path: Path, name: str) -> Iterator[io.BufferedReader]:
     except IsADirectoryError as error:
         raise AudioError(sentences.folder(name)) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        if path.is_dir():
+        if isinstance(error, PermissionError) and path.is_dir():  # how Windows says it
             raise AudioError(sentences.folder(name)) from error
         reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(sentences.unreadable(name, reason)) from error
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        sentence = sentences.folder if stat.S_ISDIR(mode) else sentences.not_a_file
+        raise AudioError(sentence(name))
     with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(handle).st_mode
-        if stat.S_ISDIR(mode):
-            raise AudioError(sentences.folder(name))
-        if not stat.S_ISREG(mode):
-            raise AudioError(sentences.not_a_file(name))
         yield file
 
 
@@ -166,6 +166,7 @@ def _clip(opened: Opened, origin: _Origin, limits: Limits) -> Clip:
         pcm_sha256=pcm_sha256,
         changes=conversion.changes(),
         notices=(*_notices(opened, conversion.seconds), *conversion.notices()),
+        clipped_fraction=conversion.clipped_fraction,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import sentences, speech
+from core.clipping import FlatTops
 from core.types import RATE, ChannelPolicy, Clip, Notice, Region
 from core.windows import SAMPLES, channel_name
 
@@ -20,9 +21,6 @@ QUIET_LEVEL = -55.0  # dBFS, RMS; the step of 16 bits lies 35 dB below, codecs h
 STEP = 1 / 32768  # a sample below one step of 16 bits is digital silence
 GAP_FRAME = 320  # samples; digital silence is counted in stretches of 20 ms
 GAPS_WORTH_SAYING = 0.1
-FLAT = 0.995  # of the clip's peak: samples that stay above it in a row were cut off
-FLAT_RUN = 3  # samples; speech passes its peak in one or two
-FLAT_PEAK = -20.0  # dBFS; a recording with a lower peak was not clipped by any converter
 CLIPPED_WORTH_SAYING = 1e-3
 
 SECOND = 16_384  # samples a spectrum is averaged over
@@ -89,7 +87,7 @@ def measure(clip: Clip, policy: ChannelPolicy = "mix") -> Quality:
         bandwidth_hz=bandwidth(np.array(sums.spectra)),
         level_dbfs=sums.level_dbfs,
         peak_dbfs=sums.peak_dbfs,
-        clipped_fraction=sums.clipped_fraction,
+        clipped_fraction=_clipped(clip, sums),
         silent_fraction=sums.silent_fraction,
         speech_seconds=seconds,
         speech=spoken,
@@ -107,7 +105,7 @@ class _Sums:
     length: int
     peak: float = 0.0
     silent: int = 0
-    flat: int = 0
+    tops: FlatTops = field(default_factory=FlatTops)
     products: NDArray[np.float64] = field(init=False)  # (2, channels): with itself, with the first
     means: NDArray[np.float64] = field(init=False)
     spectra: list[NDArray[np.float64]] = field(default_factory=list)  # (BANDS,) of power, each
@@ -129,10 +127,6 @@ class _Sums:
         return self.silent / self.length
 
     @property
-    def clipped_fraction(self) -> float:
-        return self.flat / (self.length * self.channels)
-
-    @property
     def correlation(self) -> float | None:
         if self.channels == 1:
             return None
@@ -148,6 +142,10 @@ class _Sums:
         return [channel_name(int(index)) for index in np.flatnonzero(quiet)]
 
 
+def _clipped(clip: Clip, sums: _Sums) -> float:
+    return sums.tops.fraction if clip.clipped_fraction is None else clip.clipped_fraction
+
+
 def decibels(value: float) -> float:
     """20 log10; minus infinity for 0."""
     return 20 * math.log10(value) if value > 0 else -math.inf
@@ -160,17 +158,15 @@ def _blocks(clip: Clip) -> "list[tuple[int, int]]":
 
 def _gather(clip: Clip, policy: ChannelPolicy) -> _Sums:
     sums = _Sums(clip.samples.channels, clip.samples.length)
-    blocks = _blocks(clip)
-    peaks = [np.abs(clip.samples.read(*block)).max(initial=0.0) for block in blocks]
-    sums.peak = float(max(peaks))
-    for block, peak in zip(blocks, peaks, strict=True):
+    for block in _blocks(clip):
         values = clip.samples.read(*block)
+        sums.peak = max(sums.peak, float(np.abs(values).max(initial=0.0)))
         wide = values.astype(np.float64)
         sums.products += (wide**2).sum(axis=1), (wide * wide[:1]).sum(axis=1)
         sums.means += wide.sum(axis=1)
         sums.silent += _silent_samples(values)
-        if decibels(sums.peak) > FLAT_PEAK and peak >= FLAT * sums.peak:
-            sums.flat += sum(_flat_samples(row, FLAT * sums.peak) for row in values)
+        if clip.clipped_fraction is None:
+            sums.tops.feed(values)
         sums.spectra += _spectra(_heard(values, policy))
     return sums
 
@@ -188,16 +184,6 @@ def _silent_samples(values: NDArray[np.float32]) -> int:
     starts = np.arange(0, len(loud), GAP_FRAME)
     lengths = np.diff(np.append(starts, len(loud)))
     return int(lengths[np.add.reduceat(loud, starts) == 0].sum())
-
-
-def _flat_samples(row: NDArray[np.float32], height: float) -> int:
-    """Samples in runs of at least FLAT_RUN beyond `height` on one side."""
-    count = 0
-    for side in (row >= height, row <= -height):
-        edges = np.flatnonzero(np.diff(side.astype(np.int8), prepend=0, append=0))
-        runs = edges[1::2] - edges[::2]
-        count += int(runs[runs >= FLAT_RUN].sum())
-    return count
 
 
 def _spectra(wave: NDArray[np.float32]) -> list[NDArray[np.float64]]:
@@ -238,7 +224,7 @@ def bandwidth(spectra: NDArray[np.float64]) -> float:
 
 
 def _fall(curve: NDArray[np.float64], band: int) -> float:
-    """Decibels from the 250 Hz below `band` to the highest of all that lies 375 Hz and more above it."""
+    """Decibels from the 250 Hz below `band` to the highest level 375 Hz and more above it."""
     return float(curve[band - 2 : band].mean() - curve[band + 3 :].max())
 
 
@@ -252,8 +238,8 @@ def _notices(clip: Clip, sums: _Sums, policy: ChannelPolicy) -> "list[Notice]":
         found.append(sentences.band_limited(edge))
     if sums.peak_dbfs > SILENT_PEAK and sums.level_dbfs < QUIET_LEVEL:
         found.append(sentences.quiet(sums.level_dbfs))
-    if sums.clipped_fraction > CLIPPED_WORTH_SAYING:
-        found.append(sentences.clipped(sums.clipped_fraction))
+    if _clipped(clip, sums) > CLIPPED_WORTH_SAYING:
+        found.append(sentences.clipped(_clipped(clip, sums)))
     if GAPS_WORTH_SAYING < sums.silent_fraction < 1:
         found.append(sentences.gaps(sums.silent_fraction))
     if MIN_SECONDS <= clip.seconds < SAMPLES / RATE:

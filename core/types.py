@@ -87,6 +87,7 @@ class Clip:
     pcm_sha256: str  # of the decoded samples as they are scored, float32 little-endian, interleaved
     changes: tuple[str, ...]  # each change between source and samples, in words
     notices: tuple[Notice, ...]
+    clipped_fraction: float | None = None  # at the source's own rate; None where not counted
 
     @property
     def seconds(self) -> float:

@@ -1,0 +1,94 @@
+"""Windows reach from the first sample to the last, and waves are filled by repetition."""
+
+import numpy as np
+import pytest
+
+from core.types import ChannelPolicy, Window
+from core.windows import FRAME, HOP, SAMPLES, blocks_of, channels_of, segment, wave_of
+from tests.core.sounds import clip_of
+
+LENGTHS = [1, 319, 320, 64_599, 64_600, 64_601, 64_920, 128_000, 128_600, 128_601, 200_001]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("hop", [HOP, 16_000, 8_123])
+def test_windows_cover_the_clip(length: int, hop: int) -> None:
+    windows = segment(clip_of(np.zeros(length)), hop=hop)
+    covered = np.zeros(length, bool)
+    for window in windows:
+        covered[window.first : window.last] = True
+        assert window.first % FRAME == 0
+    assert covered.all()
+    assert windows[-1].last == length
+    assert all(window.last - window.first == SAMPLES for window in windows[:-1])
+    assert windows[-1].last - windows[-1].first > min(SAMPLES - FRAME, length - 1)
+    assert list(windows) == sorted(windows, key=lambda window: window.first)
+    assert len({window.first for window in windows}) == len(windows)
+
+
+def test_windows_by_hand() -> None:
+    windows = segment(clip_of(np.zeros(130_000)), samples=64_600, hop=64_000)
+    # 130 000 - 64 600 = 65 400 is 204.375 frames: the last one starts at frame 205
+    assert [(w.first, w.last) for w in windows] == [
+        (0, 64_600),
+        (64_000, 128_600),
+        (65_600, 130_000),
+    ]
+    assert (windows[1].start, windows[1].stop) == (4.0, 8.0375)
+
+
+def test_a_hop_is_taken_down_to_whole_frames() -> None:
+    windows = segment(clip_of(np.zeros(70_000)), hop=1_000)
+    assert windows[1].first == 960
+
+
+@pytest.mark.parametrize(
+    ("policy", "names"),
+    [("mix", ["mix"]), ("left", ["left"]), ("right", ["right"]), ("each", ["left", "right"])],
+)
+def test_policies_choose_channels(policy: ChannelPolicy, names: list[str]) -> None:
+    clip = clip_of(np.stack([np.full(1000, 0.5), np.full(1000, -0.1)]))
+    windows = segment(clip, policy=policy)
+    assert [window.channel for window in windows] == names
+    value = {"mix": 0.2, "left": 0.5, "right": -0.1}
+    for window in windows:
+        np.testing.assert_allclose(wave_of(clip, window, 10), value[window.channel], atol=1e-7)
+
+
+@pytest.mark.parametrize("policy", ["mix", "left", "right", "each"])
+def test_one_channel_is_one_channel_by_any_policy(policy: ChannelPolicy) -> None:
+    clip = clip_of(np.ones(1000))
+    assert channels_of(clip, policy) == ("mix",)
+
+
+def test_more_than_two_channels_have_names() -> None:
+    clip = clip_of(np.stack([np.full(900, value) for value in (0.1, 0.2, 0.6)]))
+    assert channels_of(clip, "each") == ("left", "right", "channel 3")
+    np.testing.assert_allclose(wave_of(clip, Window(0, 900, "mix"), 5), 0.3, atol=1e-7)
+    np.testing.assert_allclose(wave_of(clip, Window(0, 900, "channel 3"), 5), 0.6, atol=1e-7)
+    with pytest.raises(ValueError, match="no channel 'channel 4'"):
+        wave_of(clip, Window(0, 900, "channel 4"), 5)
+
+
+def test_short_sound_is_repeated_from_its_start() -> None:
+    clip = clip_of(np.array([0.1, 0.2, 0.3]))
+    wave = wave_of(clip, Window(0, 3), 8)
+    np.testing.assert_allclose(wave, [0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.1, 0.2], atol=1e-7)
+    assert wave.dtype == np.float32
+    wave[:] = 0  # the caller's own
+    assert clip.samples.read(0, 3).any()
+
+
+def test_nonsense_is_refused() -> None:
+    clip = clip_of(np.ones(1000))
+    with pytest.raises(ValueError, match="cannot be made"):
+        segment(clip, hop=0)
+    with pytest.raises(ValueError, match="empty window"):
+        wave_of(clip, Window(5, 5), 8)
+
+
+def test_blocks_are_the_clip() -> None:
+    values = np.arange(1000) / 1000
+    blocks = list(blocks_of(clip_of(values), samples=300))
+    assert [len(block) for block in blocks] == [300, 300, 300, 100]
+    np.testing.assert_allclose(np.concatenate(blocks), values, atol=1e-7)
