@@ -9,7 +9,6 @@ print(report.verdict.text)
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +125,7 @@ def conclude(
     fusion = fusion or installed_fusion()
     detections = detect.detections(steps)
     refusal = refusal_of(quality, settings)
-    if refusal is None and not loaded:
+    if not loaded:
         refusal = Notice("no-detector", sentences.no_detector())
     # Where a person has overruled "no speech", windows without it must count.
     speech = None if quality.refusal is not None else quality.speech
@@ -135,7 +134,7 @@ def conclude(
         *clip.notices,
         *quality.notices,
         *_about_refusal(quality, refusal),
-        *_about_scan(clip, steps, settings),
+        *_about_scan(clip, loaded, steps, settings),
         *left_out(detections, fusion),
     )
     record = {**settings.as_record(), **_circumstances(loaded), "fusion": how(detections, fusion)}
@@ -181,17 +180,20 @@ def _speech_in(window: Window, speech: Sequence[Region]) -> float:
 
 
 def _about_refusal(quality: "Quality", refusal: Notice | None) -> tuple[Notice, ...]:
-    if refusal is not None:
-        return (refusal,)
-    return () if quality.refusal is None else (sentences.scored_anyway(quality.refusal),)
+    """Why nothing was scored, or that it was although the measurements speak against it."""
+    if refusal is None:
+        return () if quality.refusal is None else (sentences.scored_anyway(quality.refusal),)
+    return tuple(dict.fromkeys(one for one in (quality.refusal, refusal) if one is not None))
 
 
-def _about_scan(clip: Clip, steps: Sequence[Step], settings: Settings) -> list[Notice]:
+def _about_scan(
+    clip: Clip, loaded: Sequence["Loaded"], steps: Sequence[Step], settings: Settings
+) -> list[Notice]:
     """What failed, what was stopped and what the hop left out."""
     notices = [step.problem for step in steps if step.problem is not None]
     if steps and steps[-1].done < steps[-1].total:
         last = steps[-1]
-        whole = last.window if _ends_window(steps) else last.window - 1
+        whole = last.window if _ends_window(steps, len(loaded)) else last.window - 1
         notices.append(Notice("stopped", sentences.stopped(whole, last.windows)))
     if steps and settings.hop_seconds > SECONDS and clip.seconds > SECONDS:
         share = round(100 * (1 - SECONDS / settings.hop_seconds))
@@ -205,10 +207,11 @@ def _about_scan(clip: Clip, steps: Sequence[Step], settings: Settings) -> list[N
     return notices
 
 
-def _ends_window(steps: Sequence[Step]) -> bool:
-    """Whether the last window was scored by as many detectors as the one before it."""
-    counts = [len(list(group)) for _, group in groupby(step.window for step in steps)]
-    return len(counts) > 1 and counts[-1] >= counts[-2]
+def _ends_window(steps: Sequence[Step], detectors: int) -> bool:
+    """Whether every detector that still worked was asked about the last window."""
+    last = steps[-1].window
+    gone = sum(1 for step in steps if step.window < last and step.problem is not None)
+    return sum(1 for step in steps if step.window == last) == detectors - gone
 
 
 def _circumstances(loaded: Sequence["Loaded"]) -> dict[str, str | int]:

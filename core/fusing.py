@@ -92,8 +92,8 @@ def left_out(detections: Sequence[Detection], fusion: Fusion | None) -> list[Not
     ]
     notices = []
     if raw:
-        text = f"{uncalibrated()} This holds for {', '.join(raw)}."
-        notices.append(Notice("uncalibrated", text))
+        which = f" This holds for {', '.join(raw)}." if members else ""
+        notices.append(Notice("uncalibrated", uncalibrated() + which))
     if apart:
         names = ", ".join(dict.fromkeys(apart))
         text = f"Not in the fused llr, which was fitted without these checkpoints: {names}."

@@ -87,7 +87,7 @@ def most_spoofed(by_channel: Mapping[str, tuple[Fused, Verdict]]) -> tuple[str, 
 
 def signed(llr: float) -> str:
     """An llr for people: always with its sign, one decimal, a real minus."""
-    return f"{llr:+.1f}".replace("-", "−")
+    return f"{round(llr, 1) + 0.0:+.1f}".replace("-", "−")  # + 0.0: never a negative zero
 
 
 def seconds(region: Region) -> str:

@@ -107,6 +107,8 @@ def _compare(bundle: Reader, path: Path, given: Sequence[Path]) -> Outcome:
                 _compare_clip(bundle, clip, entry, files.get(clip["sha256"]), usable, findings)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArchiveError(f"its contents are not those of a bundle ({error!r}).") from error
+    readable = sum(1 for clip, _ in clips if clip["sha256"])
+    findings.notes.insert(0, f"Scored again: {findings.scored} of {readable} clips.")
     findings.notes += code
     if code and not findings.scored:
         findings.changed.append("The code is not that of the bundle, and no clip was scored again.")

@@ -126,6 +126,6 @@ def test_the_most_spoofed_channel_speaks_and_is_named() -> None:
 
 
 def test_numbers_and_stretches_for_people() -> None:
-    assert (signed(-2.14), signed(3.0)) == ("−2.1", "+3.0")
+    assert (signed(-2.14), signed(3.0), signed(-0.01)) == ("−2.1", "+3.0", "+0.0")
     assert seconds(Region(5.0, 9.04)) == "5.0–9.0 s"
     assert seconds(Region(3725.0, 3729.0)) == "1:02:05–1:02:09"
