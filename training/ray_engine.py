@@ -15,7 +15,7 @@ from typing import Any
 from core.detect import Settings
 from training.scoring import Job, Row
 
-BLOCK = 256  # clips handed to Ray at a time; a kill loses at most these
+BLOCK = 20_000  # clips named to Ray at a time; the workers load the detectors once for each
 BATCH = 4  # clips a worker takes at a time
 
 
@@ -45,7 +45,7 @@ class Scorer:
 def score_all(
     work: Iterable[Job], checkpoints: list[str], settings: Settings, workers: int = 0
 ) -> Iterator[tuple[Job, list[Row]]]:
-    """Score clips on Ray, in the order of the list, block after block.
+    """Score clips on Ray, in the order of the list, each handed on as soon as it is its turn.
 
     Starts a local cluster where none is running (`workers` of one CPU each; 0 = all cores), and
     stops the one it started.
@@ -79,9 +79,13 @@ def _block(
         compute=ray.data.ActorPoolStrategy(size=count),
         num_cpus=1,
     )
-    found = {int(row["number"]): row["rows"] for row in data.iter_rows()}
-    for number, job in enumerate(block):
-        yield job, [Row(**one) for one in found[number]]
+    waiting: dict[int, list[Row]] = {}
+    following = 0
+    for row in data.iter_rows():  # as they come; handed on in the order of the list
+        waiting[int(row["number"])] = [Row(**one) for one in row["rows"]]
+        while following in waiting:
+            yield block[following], waiting.pop(following)
+            following += 1
 
 
 def _start(ray: Any, workers: int) -> None:
@@ -96,3 +100,4 @@ def _start(ray: Any, workers: int) -> None:
     )
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
