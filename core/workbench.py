@@ -207,8 +207,8 @@ class Inspection:
         if self.report is None:
             raise ValueError("the clip has no report yet")
         json, csv = (self.folder / f"{self.stem} report.{kind}" for kind in ("json", "csv"))
-        report.write_text(json, report.to_json([report.to_record(self.report)]))
-        report.write_text(csv, report.to_csv([self.report]))
+        json.write_text(report.to_json([report.to_record(self.report)]), encoding="utf-8")
+        csv.write_text(report.to_csv([self.report]), encoding="utf-8")
         return json, csv
 
     def detections(self) -> tuple[Detection, ...]:
