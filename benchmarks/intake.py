@@ -3,8 +3,8 @@
     python -m benchmarks.intake [--minutes 60] [--rounds 3] [--quality]
 
 Each measurement is its own process. Memory is the highest resident size above that of the same
-interpreter with numpy imported; what a child process (ffmpeg, or what librosa starts) took at its peak is
-given apart.
+interpreter with numpy imported; what a child process (ffmpeg, or what librosa starts) took at its
+peak is given apart.
 A ratio is the median over rounds of librosa's CPU time over ours, children included.
 """
 

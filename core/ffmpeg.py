@@ -106,12 +106,9 @@ def _probe(path: Path, timeout: float) -> dict[str, Any]:
     return facts
 
 
-ESTIMATED = {"aac", "mp3", "amr", "ac3", "eac3", "mpegts", "mpeg", "loas", "g722"}  # no length kept
-
-
 def _declared(kind: dict[str, Any], track: dict[str, Any], *, alone: bool) -> float | None:
     """Seconds the header promises of this track; None where ffprobe only guesses."""
-    if ESTIMATED & set(kind["format_name"].split(",")):
+    if not formats.keeps_length(kind["format_name"]):
         return None
     tag = track.get("tags", {}).get("DURATION", "")
     of_file = kind.get("duration") if alone else None  # a video may well outlast its sound

@@ -70,6 +70,7 @@ DEMUXERS = (
     "mpegts,mpeg,flv,ape,wv,tta,tak,dsf,iff,voc,gsm,g722,g726,nist,sds,xwma,dts,truehd"
 )
 CONTAINERS = {"asf": "ASF (WMA)", "mpegts": "MPEG-TS", "wv": "WavPack"}
+WITHOUT_LENGTH = {"aac", "mp3", "amr", "ac3", "eac3", "mpegts", "mpeg", "loas", "g722"}
 LOSSLESS = frozenset({"FLAC", "ALAC", "WMA Lossless", "Monkey's Audio", "WavPack", "TTA", "DSD"})
 
 
@@ -92,6 +93,11 @@ def container_name(ffmpeg_names: str, head: bytes) -> str:
     if first == "matroska":
         return "WebM" if b"webm" in head[:80] else "Matroska"
     return CONTAINERS.get(first, first.upper())
+
+
+def keeps_length(ffmpeg_names: str) -> bool:
+    """Whether such a container says how long it is; of others ffmpeg gives only an estimate."""
+    return not WITHOUT_LENGTH & set(ffmpeg_names.split(","))
 
 
 def is_lossy(codec: str) -> bool:

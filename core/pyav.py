@@ -34,7 +34,7 @@ def open_pyav(file: BinaryIO, size: int) -> Iterator[Opened]:
     try:
         container = av.open(file, mode="r", options=options)
     except (av.FFmpegError, ValueError) as error:
-        raise CannotDecodeError(str(error)) from error
+        raise CannotDecodeError(_message(error)) from error
     with container:
         tracks = container.streams.audio
         if not tracks and container.streams.video:
@@ -45,17 +45,23 @@ def open_pyav(file: BinaryIO, size: int) -> Iterator[Opened]:
         context = track.codec_context
         opened = Opened(
             container=formats.container_name(container.format.name, head),
-            codec=formats.codec_name(context.name),
+            codec=formats.codec_name(context.name.removesuffix("float")),
             rate=context.sample_rate,
             channels=context.channels,
             decoder=f"PyAV {av.__version__}",
             blocks=iter(()),
-            declared=float(track.duration * track.time_base) if track.duration else None,
+            declared=_declared(container.format.name, track),
             kilobits=context.bit_rate / 1000 if context.bit_rate else None,
             tracks=len(tracks),
         )
         opened.blocks = _blocks(container, track, opened)
         yield opened
+
+
+def _declared(kind: str, track: Any) -> float | None:
+    if not track.duration or not formats.keeps_length(kind):
+        return None
+    return float(track.duration * track.time_base)
 
 
 def _blocks(container: Any, track: Any, opened: Opened) -> Iterator[NDArray[np.float32]]:
@@ -71,4 +77,8 @@ def _blocks(container: Any, track: Any, opened: Opened) -> Iterator[NDArray[np.f
         for part in plain.resample(None):
             yield np.ascontiguousarray(part.to_ndarray().T)
     except av.FFmpegError as error:
-        opened.trouble.append(str(error))
+        opened.trouble.append(_message(error))
+
+
+def _message(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -179,6 +179,27 @@ def test_bytes_of_a_foreign_file(tmp_path: Path) -> None:
     assert wave(clip).shape == (1, RATE)
 
 
+def test_pyav_reads_where_ffmpeg_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av", reason="PyAV is optional and not installed here")
+    made, path, mute = tmp_path / "in.wav", tmp_path / "a.m4a", tmp_path / "mute.mp4"
+    secret, lure = tmp_path / "list.m3u8", tmp_path / "letter.wav"
+    soundfile.write(made, np.stack([tone(1), tone(1, 880)], axis=1), RATE)
+    ffmpeg("-i", made, "-c:a", "alac", path)
+    ffmpeg("-f", "lavfi", "-i", "testsrc=d=1:s=64x48:r=5", "-c:v", "mpeg4", mute)
+    secret.write_text(f"#EXTM3U\n#EXTINF:1,\n{made}\n#EXT-X-ENDLIST\n")
+    lure.write_text("Dear examiner, this is a letter.\n" * 50)
+    by_ffmpeg = decode(path)
+    monkeypatch.setattr("core.ffmpeg.available", lambda: False)
+    by_pyav = decode(path)
+    assert by_pyav.source.decoder.startswith("PyAV ")
+    assert by_pyav.pcm_sha256 == by_ffmpeg.pcm_sha256
+    assert refusal(mute) == "“mute.mp4” is a video without sound."
+    for other in (secret, lure):
+        assert refusal(other).startswith("We could not read sound")
+
+
 # What is done to the samples.
 
 
