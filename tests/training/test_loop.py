@@ -16,8 +16,9 @@ from accelerate.state import AcceleratorState
 
 from checkpoints import store
 from core.registry import DETECTORS
-from tests.training.tiny import PLAIN, TINY, Tiny, make_corpus
+from tests.training.tiny import PLAIN, RECIPES, TINY, Tiny, make_corpus
 from training import checkpointing, optim
+from training.__main__ import main
 from training.averaging import Keeper, estimate_normalisation, mean
 from training.corpus import read_splits
 from training.data import Audio
@@ -156,26 +157,25 @@ def start(*arguments: str, **extra: str) -> "subprocess.Popen[bytes]":
     """`python -m training train` with the tiny detector, in a process of its own."""
     command = [sys.executable, "-m", "tests.training.tiny", "train", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
-    return subprocess.Popen([*command, "--cpu", "--quiet"], cwd=ROOT, env=environment)  # noqa: S603
-
-
-def run(*arguments: str) -> None:
-    assert start(*arguments).wait(timeout=120) == 0
+    return subprocess.Popen([*command, "--cpu", "--quiet"], cwd=ROOT, env=environment)
 
 
 def final(folder: Path) -> dict[str, torch.Tensor]:
     return store.tensors(store.read_folder(folder / "checkpoint" / "tiny"))
 
 
-def test_killed_and_resumed_it_comes_to_the_same_bits(corpus: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_it_comes_to_the_same_bits(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.recipe.load", RECIPES.__getitem__)
     common = ["tiny", "--data", str(corpus), "--save-every", "2", "--id", "tiny"]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    run(*common, "--out", str(straight))
+    assert main(["train", *common, "--out", str(straight), "--cpu", "--quiet"]) == 0
     process = start(*common, "--out", str(broken), SPOOFSCOPE_TEST_SLOW="0.3")
     killed_at = kill_after_a_save(process, broken / "state.pt")
     assert killed_at["progress"]["batch"] == 2  # in the middle of an epoch
     assert not (broken / "checkpoint").exists()
-    run(*common, "--out", str(broken), "--resume")
+    assert start(*common, "--out", str(broken), "--resume").wait(timeout=120) == 0
     assert equal(final(straight), final(broken))
     assert (straight / "history.jsonl").read_text() == (broken / "history.jsonl").read_text()
 
