@@ -6,9 +6,9 @@ full disk leaves the state of the last save. The state is read with `weights_onl
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -22,7 +22,12 @@ FORMAT = 1
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file as a whole or not at all.
+    """Replace a file as a whole or not at all; see `write`."""
+    write(path, lambda file: file.write(content))
+
+
+def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Replace a file by what `fill` writes, as a whole or not at all.
 
     Raises
     ------
@@ -33,25 +38,23 @@ def write_bytes(path: Path, content: bytes) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
         partial.unlink(missing_ok=True)
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        reason = getattr(cause, "strerror", None) or str(cause).partition("\n")[0]
         raise TrainingError(
-            f"{path} could not be written ({error.strerror}); the last saved state is still there, "
+            f"{path} could not be written ({reason}); the last saved state is still there, "
             "--resume continues from it"
         ) from error
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write the state of a run."""
-    from io import BytesIO
-
-    buffer = BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
-    write_bytes(folder / STATE, buffer.getvalue())
+    """Write the state of a run, straight to the disk: it may be several gigabytes."""
+    write(folder / STATE, lambda file: torch.save({"format": FORMAT, **state}, file))
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:

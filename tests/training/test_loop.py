@@ -164,6 +164,7 @@ def final(folder: Path) -> dict[str, torch.Tensor]:
     return store.tensors(store.read_folder(folder / "checkpoint" / "tiny"))
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_comes_to_the_same_bits(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +198,7 @@ def kill_after_a_save(process: "subprocess.Popen[bytes]", state: Path) -> dict[s
     raise AssertionError("the run ended before it could be killed in the middle of an epoch")
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_the_weights_of_one(corpus: Path, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
