@@ -15,7 +15,8 @@ LEFT, RIGHT = 92, 84  # pixels; room for "layer 24" and for a colour bar
 GREY = "#7f8a98"
 GRID = "rgba(127,138,152,0.25)"
 WAVE = "#7a8896"
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00")
+# Okabe and Ito, the blue a little lighter so that it shows on a dark page too
+PALETTE = ("#2A8BD0", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00")
 MARKERS = ("circle", "square", "diamond", "x", "triangle-up", "cross", "star")
 SPOOF, BONAFIDE = "#D55E00", "#0072B2"
 DIVERGING = [[0.0, "#0072B2"], [0.5, "#f2f2f2"], [1.0, "#D55E00"]]

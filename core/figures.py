@@ -31,7 +31,8 @@ from core.types import Axis, Evidence, Reading, Region
 
 WINDOWS = "windows"  # the name of a time axis with one entry a window
 MAX_COLUMNS = 2_000
-MAX_BARS = 64  # more bars are drawn as a line
+MAX_BARS = 64
+BARS_KEPT = 32  # of more than 64 labelled bars, the largest
 MAX_PANES = 8  # small multiples of a three-dimensional array
 ROW = 15  # pixels for a labelled row
 
@@ -160,7 +161,16 @@ def labels(axis: Axis) -> list[str]:
     """What stands beside the cells of an axis."""
     if isinstance(axis.values[0], str):
         return [str(value) for value in axis.values]
-    return [f"{value:g} {axis.unit}".strip() for value in axis.values]
+    numbers = [float(value) for value in axis.values]
+    return [
+        f"{n:.0f} {axis.unit}".strip() if abs(n) >= 100 else f"{n:.3g} {axis.unit}".strip()
+        for n in numbers
+    ]
+
+
+def speaks(evidence: Evidence) -> bool:
+    """Whether positive values speak for spoof, rather than being signed in another sense."""
+    return evidence.signed and evidence.unit in ("logit", "llr")
 
 
 def _positions(evidence: Evidence) -> tuple[list[int], int, int]:
@@ -263,15 +273,19 @@ def _over_time(evidence: Evidence, place: int) -> go.Figure:
 
 
 def _bars(evidence: Evidence, place: int) -> tuple[go.Figure, int]:
-    names = labels(evidence.axes[0])
-    values = evidence.values
+    axis = evidence.axes[0]
+    names, values, left_out = labels(axis), evidence.values, ""
     figure = go.Figure()
-    if len(names) > MAX_BARS:
+    if len(names) > MAX_BARS and not isinstance(axis.values[0], str):
         figure.add_scatter(y=f4(values), mode="lines", line={"color": colour(place), "width": 1})
-        figure.update_xaxes(title_text=evidence.axes[0].name)
+        figure.update_xaxes(title_text=axis.name)
         figure.update_yaxes(title_text=evidence.unit)
         return figure, 240
-    hues = [SPOOF if v > 0 else BONAFIDE for v in values] if evidence.signed else colour(place)
+    if len(names) > MAX_BARS:
+        keep = np.sort(np.argsort(-np.abs(values), kind="stable")[:BARS_KEPT])
+        left_out = f", the {BARS_KEPT} largest of {len(names)}"
+        names, values = [names[index] for index in keep], values[keep]
+    hues = [SPOOF if v > 0 else BONAFIDE for v in values] if speaks(evidence) else colour(place)
     figure.add_bar(
         x=f4(values),
         y=names,
@@ -284,8 +298,8 @@ def _bars(evidence: Evidence, place: int) -> tuple[go.Figure, int]:
             x=level, line={"color": GREY, "dash": "dot", "width": 1.5}, annotation_text="uniform"
         )
     figure.update_yaxes(autorange="reversed", **_rows(names))
-    side = " (spoof +)" if evidence.signed else ""
-    figure.update_xaxes(title_text=evidence.unit + side)
+    side = " (spoof +)" if speaks(evidence) else ""
+    figure.update_xaxes(title_text=evidence.unit + side + left_out)
     return figure, 90 + (ROW + 2) * max(len(names), 4)
 
 
@@ -331,7 +345,7 @@ def _heat(
     evidence: Evidence, values: NDArray[np.float32], across: Axis, down: Axis
 ) -> dict[str, Any]:
     """The trace of a heatmap, `values` being (down, across)."""
-    x: Any = labels(across)
+    x: Any = _heights(across)
     if is_time(across):
         x, values = _pooled(np.asarray(across.values, float), values)
         x = f4(x)
@@ -382,7 +396,9 @@ def _limits(evidence: Evidence) -> tuple[float, float]:
 
 
 def _scale(evidence: Evidence) -> Any:
-    return DIVERGING if evidence.signed else "Viridis"
+    if speaks(evidence):
+        return DIVERGING
+    return "PRGn" if evidence.signed else "Viridis"
 
 
 def _uniform(evidence: Evidence) -> float | None:

@@ -3,14 +3,14 @@
 A plot cannot be read by everyone. Whatever `core.figures` draws, this file says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.figures import WINDOWS, is_time, labels
+from core.figures import WINDOWS, is_time, labels, speaks
 from core.types import Axis, Evidence, Window
 
 MAX_ROWS = 60
@@ -34,6 +34,9 @@ def sentence(evidence: Evidence) -> str:
         return f"{evidence.title}: no values."
     size = " × ".join(f"{len(axis)} {axis.name}" for axis in evidence.axes)
     high = _place(evidence, int(np.nanargmax(values)))
+    if evidence.signed and not speaks(evidence):
+        low = _place(evidence, int(np.nanargmin(values)))
+        return f"{size}. Highest: {high}; lowest: {low}."
     if evidence.signed:
         low = _place(evidence, int(np.nanargmin(values)))
         return f"{size}. Strongest towards spoof: {high}; strongest towards bona fide: {low}."
@@ -112,6 +115,19 @@ def across_windows(seen: Sequence[tuple[Window, Evidence]]) -> Evidence | None:
         sums_to_one=(),
         caption="The same numbers for every window of the clip; empty where a row plays no part.",
     )
+
+
+def relabel(evidence: Evidence, names: Mapping[str, str]) -> Evidence:
+    """The same with more telling labels where `names` has any: "d7" as "d7 · A13 · nMI 1.00"."""
+    if not any(value in names for axis in evidence.axes for value in labels(axis)):
+        return evidence
+    axes = tuple(
+        replace(axis, values=tuple(names.get(str(value), str(value)) for value in axis.values))
+        if isinstance(axis.values[0], str)
+        else axis
+        for axis in evidence.axes
+    )
+    return replace(evidence, axes=axes)
 
 
 def _place(evidence: Evidence, flat: int) -> str:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -211,6 +211,23 @@ class Inspection:
         csv.write_text(report.to_csv([self.report]), encoding="utf-8")
         return json, csv
 
+    def write_page(self) -> Path:
+        """The report as one HTML file that needs nothing else."""
+        from core import report_html
+
+        if self.report is None:
+            raise ValueError("the clip has no report yet")
+        strongest = [
+            (one.checkpoint.sha256, window)
+            for one in self.loaded
+            if (window := self.strongest(one.checkpoint.id)) is not None
+        ]
+        shown = [one for key in strongest for one in self.explained.get(key, ())]
+        page = self.folder / f"{self.stem} report.html"
+        full = replace(self.report, evidence=tuple(shown))
+        page.write_text(report_html.to_html([full]), encoding="utf-8")
+        return page
+
     def detections(self) -> tuple[Detection, ...]:
         """What the steps so far come to."""
         from core import detect
@@ -247,9 +264,17 @@ class Inspection:
 
     def explain(self, loaded: "Loaded", window: Window) -> tuple[Evidence, ...]:
         """The evidence of one window, computed on demand and then kept."""
-        from core import detect
+        from core import detect, numbers
 
         key = (loaded.checkpoint.sha256, window)
         if key not in self.explained:
-            self.explained[key] = detect.explain(self.clip, loaded, window)
+            found = detect.explain(self.clip, loaded, window)
+            known = loaded.checkpoint.card.get("dimensions", ())
+            names = {f"d{one['dim']}": _association(one) for one in known}
+            self.explained[key] = tuple(numbers.relabel(one, names) for one in found)
         return self.explained[key]
+
+
+def _association(one: Mapping[str, Any]) -> str:
+    """A dimension and the training attack that it went with."""
+    return f"d{one['dim']} · {one['attack']} · nMI {one['nmi']:.2f}"

@@ -34,7 +34,11 @@ class Slot:
 
         figure = figures.draw(evidence, place, Region(window.start, window.stop))
         raster = evidence.key.endswith(".windows")
-        aid = texts.AID_RASTER if raster else texts.aid(evidence.scope, signed=evidence.signed)
+        aid = (
+            texts.AID_RASTER
+            if raster
+            else texts.aid(evidence.scope, signed=evidence.signed, speaks=figures.speaks(evidence))
+        )
         said = numbers.sentence(evidence)
         wide = any(map(figures.is_time, evidence.axes)) or evidence.values.ndim > 1
         text = markup.evidence_note(evidence, said, aid, numbers.table(evidence), wide=wide)

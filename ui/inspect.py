@@ -1,5 +1,6 @@
 """The Inspect tab: a clip goes in, and all that is known of it appears from left to right."""
 
+import json as json_text
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ class Tab:
     scores: gr.Plot
     json: gr.DownloadButton
     csv: gr.DownloadButton
+    html: gr.DownloadButton
     results: gr.Column
     state: gr.State
 
@@ -55,6 +57,7 @@ class Tab:
             self.scores,
             self.json,
             self.csv,
+            self.html,
             self.results,
             self.state,
         ]
@@ -64,7 +67,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
     """Lay out the tab."""
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            file = gr.File(label=texts.DROP, elem_id="drop", height=128)
+            file = Drop(label=texts.DROP, elem_id="drop", height=128)
             microphone = gr.Audio(
                 sources=["microphone"],
                 type="filepath",
@@ -97,12 +100,9 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
     with gr.Column(visible=False) as results:
         scores = gr.Plot(show_label=False, elem_classes="plot-scores", elem_id="scores")
         with gr.Row(elem_classes="downloads"):
-            json = gr.DownloadButton(
-                texts.JSON, size="sm", scale=0, min_width=170, elem_id="json", interactive=False
-            )
-            csv = gr.DownloadButton(
-                texts.CSV, size="sm", scale=0, min_width=170, elem_id="csv", interactive=False
-            )
+            json = _download(texts.JSON, "json")
+            csv = _download(texts.CSV, "csv")
+            html = _download(texts.HTML, "html")
         panels = Panels.build()
     state = gr.State(None)
     return (
@@ -121,11 +121,31 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             scores,
             json,
             csv,
+            html,
             results,
             state,
         ),
         panels,
     )
+
+
+def _download(label: str, name: str) -> gr.DownloadButton:
+    return gr.DownloadButton(
+        label, size="sm", scale=0, min_width=170, elem_id=name, interactive=False
+    )
+
+
+class Drop(gr.File):
+    """A file of any type that keeps the name it had on its owner's machine.
+
+    gradio cleans names for its own folders; a report names what was handed in.
+    """
+
+    def get_block_name(self) -> str:
+        return "file"
+
+    def _process_single_file(self, f: gr.FileData) -> Any:
+        return json_text.dumps([f.path, f.orig_name or Path(f.path).name])
 
 
 def wire(tab: Tab, panels: Panels, conductor: gr.HTML, bench: Workbench, limits: Limits) -> None:
@@ -177,12 +197,15 @@ class Run:
     def from_file(self, path: str | None) -> Iterator[Updates]:
         """A file was dropped."""
         if path is not None:
-            yield from self._guarded(self._new(Path(path), ()))
+            given, name = json_text.loads(path)
+            yield from self._guarded(self._new(Path(given), name, ()))
 
     def from_microphone(self, path: str | None) -> Iterator[Updates]:
         """A recording was made in the browser."""
         if path is not None:
-            yield from self._guarded(self._new(Path(path), (sentences.microphone(),)))
+            yield from self._guarded(
+                self._new(Path(path), texts.RECORDING, (sentences.microphone(),))
+            )
 
     def anyway(self, inspection: Inspection | None) -> Iterator[Updates]:
         """A person overrules the refusal for want of speech."""
@@ -206,6 +229,7 @@ class Run:
         updates |= {tab.player: None, tab.overview: None, tab.scores: None, tab.overview_said: ""}
         updates |= {tab.json: gr.update(value=None, interactive=False)}
         updates |= {tab.csv: gr.update(value=None, interactive=False)}
+        updates |= {tab.html: gr.update(value=None, interactive=False)}
         return updates | self.panels.blank()
 
     def _guarded(self, steps: Iterator[Updates]) -> Iterator[Updates]:
@@ -223,11 +247,11 @@ class Run:
             yield {tab.strip: strip, tab.status: "", tab.stop: gr.update(visible=False)}
             raise
 
-    def _new(self, path: Path, extra: tuple[Notice, ...]) -> Iterator[Updates]:
+    def _new(self, path: Path, name: str, extra: tuple[Notice, ...]) -> Iterator[Updates]:
         tab = self.tab
-        reading = texts.READING.format(name=sentences.shown(path.name))
+        reading = texts.READING.format(name=sentences.shown(name))
         yield self._blank(markup.head(None, texts.NOT_SCORED_YET), markup.progress(reading))
-        inspection = Inspection.open(path, path.name, self.limits, extra)
+        inspection = Inspection.open(path, name, self.limits, extra)
         yield {
             tab.facts: gr.update(value=markup.facts(inspection.clip), visible=True),
             tab.strip: markup.head(None, texts.NOT_SCORED_YET) + markup.notices(inspection.notices),
@@ -270,6 +294,8 @@ class Run:
         yield from self._scan(inspection, loaded, settings)
         yield self._concluded(inspection)
         yield self.panels.first(inspection, self.conductor, tab.scores)
+        page = inspection.write_page()
+        yield {tab.html: gr.update(value=str(page), interactive=True)}
 
     def _scan(self, inspection: Inspection, loaded: list[Any], settings: Any) -> Iterator[Updates]:
         tab = self.tab

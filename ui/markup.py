@@ -58,7 +58,7 @@ def card(
     """One detector: its number, its highest window, the checkpoint that it comes from."""
     logit, llr = mean
     shown = f"LLR {number(llr)}" if llr is not None else f"raw {number(logit)}"
-    calibrated = "" if llr is not None else f" <small>{texts.NOT_RAW}</small>"
+    calibrated = "" if llr is not None else f"<small>{texts.NOT_RAW}</small>"
     best = max(readings, key=lambda reading: reading.score.spoof_logit)
     value = best.score.llr if best.score.llr is not None else best.score.spoof_logit
     where = seconds(Region(best.window.start, best.window.stop))

@@ -9,6 +9,7 @@ PRIVACY_BANNER = (
 )
 DROP = "Recording: audio or video, any format"
 RECORD = "or record with the microphone"
+RECORDING = "recording.wav"
 PLAYER = "Listening copy (not the original)"
 EMPTY_LEAN = "No recording yet"
 READING = "Reading “{name}”…"
@@ -45,12 +46,14 @@ AID_SIGNED = (
     "Positive speaks for spoof, negative for bona fide: what the network used, not what made "
     "the sound."
 )
+AID_ACTIVATION = "How strongly each part responds, not for which side it speaks."
 AID_ATTENTION = "Where the model looked, not where the fake is."
 AID_RASTER = "Which rows come and go along the clip. Click a plot to hear the place."
 NUMBERS = "Numbers"
 MORE = "How it was read"
 JSON = "Report as JSON"
 CSV = "Windows as CSV"
+HTML = "Report as HTML"
 BUG = (
     "Something went wrong in this program, not in your recording. The log of the app has the "
     "details; what is on the page up to here is still valid."
@@ -73,8 +76,10 @@ UNUSABLE = "Not usable"
 NOT_MEASURED = "No error rate was measured with this checkpoint here."
 
 
-def aid(scope: str, *, signed: bool) -> str:
+def aid(scope: str, *, signed: bool, speaks: bool) -> str:
     """The one line that says how to read a picture."""
     if scope == "model":
         return AID_MODEL
-    return AID_SIGNED if signed else AID_ATTENTION
+    if speaks:
+        return AID_SIGNED
+    return AID_ACTIVATION if signed else AID_ATTENTION

@@ -50,7 +50,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if program is None:
         pytest.skip("espeak-ng is not installed (Debian: apt install espeak-ng)")
     path = tmp_path_factory.mktemp("clips") / "fox.wav"
-    subprocess.run([program, "-v", "en-gb", "-w", str(path), SENTENCE], check=True)  # noqa: S603
+    subprocess.run([program, "-v", "en-gb", "-w", str(path), SENTENCE], check=True)
     return path
 
 
@@ -62,7 +62,7 @@ def m4a(speech: Path) -> Path:
         pytest.skip("ffmpeg is not installed (Debian: apt install ffmpeg)")
     path = speech.with_name("fox.m4a")
     command = [program, "-v", "error", "-y", "-i", str(speech), "-b:a", "64k", str(path)]
-    subprocess.run(command, check=True)  # noqa: S603
+    subprocess.run(command, check=True)
     return path
 
 
@@ -78,7 +78,7 @@ def scoring_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if golden.is_file():
         convert = [sys.executable, "-m", "core", "convert", "--detector", "aasist"]
         command = [*convert, str(golden), str(folder / "aasist")]
-        subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603
+        subprocess.run(command, check=True, cwd=ROOT)
     else:
         untrained(folder / "untrained")
     return folder
@@ -132,7 +132,7 @@ def app(checkpoints: Path, log: Path, **environment: str) -> Iterator[str]:
         **environment,
     }
     with log.open("w") as out:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        process = subprocess.Popen(
             [sys.executable, "-c", BOOT],
             cwd=ROOT,
             env={**os.environ, **changed},
