@@ -1,6 +1,5 @@
 """The app for programs: one documented endpoint that takes uploads only."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -8,6 +7,7 @@ import gradio as gr
 from core.limits import Limits
 from core.workbench import PROBLEMS, Workbench
 from ui import texts
+from ui.uploads import uploaded
 
 
 def wire(bench: Workbench, limits: Limits) -> None:
@@ -15,8 +15,8 @@ def wire(bench: Workbench, limits: Limits) -> None:
 
     def analyze(clip: gr.FileData) -> dict[str, Any]:
         given = dict(clip)  # gradio hands over a record or a mapping, by version
-        path = Path(str(given["path"]))
         try:
+            path = uploaded(str(given["path"]))
             return bench.analyse(path, str(given.get("orig_name") or path.name), limits)
         except PROBLEMS as problem:
             raise gr.Error(str(problem), print_exception=False) from problem

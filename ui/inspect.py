@@ -4,7 +4,6 @@ import json as json_text
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,7 @@ from core import sentences
 from core.limits import Limits
 from core.types import Notice, Report
 from core.workbench import PROBLEMS, Inspection, Workbench
-from ui import markup, pictures, texts
+from ui import markup, pictures, texts, uploads
 from ui.evidence import Clicks, Panels
 
 Updates = dict[Any, Any]
@@ -67,7 +66,9 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
     """Lay out the tab."""
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            file = Drop(label=texts.DROP, elem_id="drop", height=128)
+            file = gr.File(label=texts.DROP, elem_id="drop", height=128)
+            # on the instance: for a subclass gradio writes a .pyi file into this folder
+            vars(file)["preprocess"] = uploads.named
             microphone = gr.Audio(
                 sources=["microphone"],
                 type="filepath",
@@ -135,19 +136,6 @@ def _download(label: str, name: str) -> gr.DownloadButton:
     )
 
 
-class Drop(gr.File):
-    """A file of any type that keeps the name it had on its owner's machine.
-
-    gradio cleans names for its own folders; a report names what was handed in.
-    """
-
-    def get_block_name(self) -> str:
-        return "file"
-
-    def _process_single_file(self, f: gr.FileData) -> Any:
-        return json_text.dumps([f.path, f.orig_name or Path(f.path).name])
-
-
 def wire(tab: Tab, panels: Panels, conductor: gr.HTML, bench: Workbench, limits: Limits) -> None:
     """Connect the tab; `conductor` is told which clip and window are on show."""
     outputs = [*tab.outputs, *panels.outputs, conductor]
@@ -198,14 +186,12 @@ class Run:
         """A file was dropped."""
         if path is not None:
             given, name = json_text.loads(path)
-            yield from self._guarded(self._new(Path(given), name, ()))
+            yield from self._guarded(self._new(given, name, ()))
 
     def from_microphone(self, path: str | None) -> Iterator[Updates]:
         """A recording was made in the browser."""
         if path is not None:
-            yield from self._guarded(
-                self._new(Path(path), texts.RECORDING, (sentences.microphone(),))
-            )
+            yield from self._guarded(self._new(path, texts.RECORDING, (sentences.microphone(),)))
 
     def anyway(self, inspection: Inspection | None) -> Iterator[Updates]:
         """A person overrules the refusal for want of speech."""
@@ -247,11 +233,11 @@ class Run:
             yield {tab.strip: strip, tab.status: "", tab.stop: gr.update(visible=False)}
             raise
 
-    def _new(self, path: Path, name: str, extra: tuple[Notice, ...]) -> Iterator[Updates]:
+    def _new(self, path: str, name: str, extra: tuple[Notice, ...]) -> Iterator[Updates]:
         tab = self.tab
         reading = texts.READING.format(name=sentences.shown(name))
         yield self._blank(markup.head(None, texts.NOT_SCORED_YET), markup.progress(reading))
-        inspection = Inspection.open(path, name, self.limits, extra)
+        inspection = Inspection.open(uploads.uploaded(path), name, self.limits, extra)
         yield {
             tab.facts: gr.update(value=markup.facts(inspection.clip), visible=True),
             tab.strip: markup.head(None, texts.NOT_SCORED_YET) + markup.notices(inspection.notices),

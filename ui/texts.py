@@ -9,6 +9,7 @@ PRIVACY_BANNER = (
 )
 DROP = "Recording: audio or video, any format"
 RECORD = "or record with the microphone"
+NOT_UPLOADED = "Only uploads are read: send the file itself, not its path or address."
 RECORDING = "recording.wav"
 PLAYER = "Listening copy (not the original)"
 EMPTY_LEAN = "No recording yet"
