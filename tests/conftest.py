@@ -1,8 +1,14 @@
 """What tests of several parts need."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# the tests' tensors are small: on a busy machine threads wait for each other many times longer
+# than they work (tests/core/test_backbones.py took 37 s of CPU with two; it and six like it 15 s
+# with one)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
