@@ -12,8 +12,10 @@ from core.detectors.base import Detector, Features, InputSpec, Output, Size
 from core.detectors.hiercon import HierCon
 from core.detectors.qaf import QafStatic
 from core.detectors.sls import Sls
+from core.registry import DETECTORS
 from core.types import RATE, Evidence, Window
 from tests.core.detectors.tiny import HIERCON, QAF, SAMPLES, SLS, scramble
+from tests.core.test_contract import built
 
 QUICK = Settings(steps=16, batch=8, seconds=0.1, bands=4, occluded_seconds=0.1, occluded_bands=4)
 
@@ -137,6 +139,22 @@ def test_parts_of_real_networks_add_up(detector: Detector) -> None:
         whole = float(detector(torch.from_numpy(wave)[None]).spoof_logit)
     assert found.spoof_logit == pytest.approx(whole, rel=1e-3, abs=1e-4)
     assert f"{abs(found.delta):.2f}" in items["ig.time"].caption
+
+
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+def test_every_registered_detector_can_be_attributed(name: str) -> None:
+    detector = built(name)
+    samples = detector.spec.samples
+    wave, window = noise(samples) * np.linspace(0, 2, samples, dtype=np.float32), Window(0, samples)
+    settings = Settings(steps=8, batch=8, occluded_seconds=0.2, occluded_bands=2)
+    shares = integrated_gradients(detector, wave, window, settings)
+    assert shares.delta is not None
+    change = shares.spoof_logit - shares.baseline_logit
+    parts = by_key(shares)["ig.time"].values
+    assert parts.sum() == pytest.approx(change + shares.delta, abs=1e-4)
+    assert np.abs(parts).max() > 0
+    effects = by_key(occlusion(detector, wave, window, settings))
+    assert np.abs(effects["occlusion.spectrum"].values).max() > 0
 
 
 def test_codes_have_a_share_of_their_own() -> None:
