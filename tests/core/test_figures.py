@@ -138,7 +138,7 @@ def test_no_scores_yet_is_an_empty_plot() -> None:
 def test_drawing_needs_no_torch() -> None:
     code = "import sys, core.figures, core.numbers; print({'torch', 'librosa'} & set(sys.modules))"
     root = Path(__file__).resolve().parents[2]
-    run = subprocess.run(  # noqa: S603 - our own interpreter and code
+    run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
     )
     assert run.stdout.strip() == "set()"

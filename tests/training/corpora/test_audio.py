@@ -70,7 +70,7 @@ def test_what_libsndfile_cannot_read_goes_another_way(tmp_path: Path) -> None:
         pytest.skip("no ffmpeg program")
     sf.write(tmp_path / "a.wav", tone(16_000, 1.0), 16_000)
     # FLAC inside Matroska: libsndfile refuses it, ffmpeg does not
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         ["ffmpeg", "-v", "error", "-i", tmp_path / "a.wav", "-c:a", "flac", "-f", "matroska",  # noqa: S607
          tmp_path / "a.flac"],
         check=True,
