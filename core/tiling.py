@@ -24,7 +24,7 @@ from core.types import RATE
 
 POOL = 3  # every pooling of the front end takes the maximum of three
 TILE = 200  # pooled frames; 600 x 24 x 32 floats stay in a core's cache
-SINC_TILE = 1_365  # pooled frames
+SINC_TILE = 7_200  # pooled frames; torch has no fast convolution for fewer than 20,480 samples
 Affine = tuple[Tensor, Tensor]
 
 
@@ -116,7 +116,7 @@ def first_block(padded: Tensor, first: Affine, conv2: nn.Conv2d, skip: nn.Conv2d
     """
     frames = padded.shape[-1] - 4
     pooled = frames // POOL
-    weights = (*first, conv2.weight, _bias(conv2), skip.weight, _bias(skip))
+    weights = (*first, conv2.weight, _bias(conv2) + _bias(skip), skip.weight)
     clips = []
     for clip in padded.split(1):
         tiles = []
@@ -132,19 +132,28 @@ def first_block(padded: Tensor, first: Affine, conv2: nn.Conv2d, skip: nn.Conv2d
                 tile = _tile(piece, edges, *weights)
             tiles.append(tile)
         clips.append(torch.cat(tiles, dim=-1))
-    return torch.cat(clips)
+    return clips[0] if len(clips) == 1 else torch.cat(clips)
+
+
+def pool(x: Tensor) -> Tensor:
+    """The largest of each three frames: (..., frames) -> (..., frames // 3)."""
+    if torch.is_grad_enabled():
+        return functional.max_pool2d(x, (1, POOL))
+    x = x[..., : x.shape[-1] // POOL * POOL]
+    return _largest(x[..., 0::POOL], x[..., 1::POOL], x[..., 2::POOL])
 
 
 def _largest(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    return torch.maximum(torch.maximum(a, b), c)  # six times faster than max_pool2d here
+    return torch.maximum(torch.maximum(a, b), c)  # faster than max_pool2d here
 
 
 def _tile(piece: Tensor, edges: tuple[bool, bool], *weights: Tensor) -> Tensor:
     """One tile of `first_block`; `edges` says whether it begins or ends where the clip does."""
-    weight1, bias1, weight2, bias2, skip, skip_bias = weights
+    weight1, bias1, weight2, bias2, skip = weights
     batch, rows, width = len(piece), piece.shape[-2] - 1, piece.shape[-1] - 2
     near = functional.unfold(piece, (2, 3))  # (batch, 6, rows * width)
-    out = torch.matmul(near.transpose(1, 2), weight1.flatten(1).T) + bias1
+    mix = weight1.flatten(1).T.expand(batch, -1, -1)  # (batch, 6, channels)
+    out = torch.baddbmm(bias1, near.transpose(1, 2), mix)
     out = functional.selu(out, inplace=True).view(batch, rows, width, -1)
     if edges[0]:  # the second convolution is padded with zeros, not with what lies before
         out = torch.cat([torch.zeros_like(out[:, :, :1]), out[:, :, 1:]], dim=2)
@@ -154,9 +163,9 @@ def _tile(piece: Tensor, edges: tuple[bool, bool], *weights: Tensor) -> Tensor:
         out.permute(0, 3, 1, 2), weight2.contiguous(memory_format=torch.channels_last), bias2
     )
     same = near.view(batch, 6, rows, width)[:, :3, 1:, 1:-1].flatten(2)  # the row itself
-    around = torch.matmul(same.transpose(1, 2), skip.flatten(1).T) + skip_bias
-    out = out + around.view(batch, rows - 1, width - 2, -1).permute(0, 3, 1, 2)
-    return functional.max_pool2d(out, (1, POOL))
+    around = torch.matmul(same.transpose(1, 2), skip.flatten(1).T)
+    out += around.view(batch, rows - 1, width - 2, -1).permute(0, 3, 1, 2)
+    return pool(out)
 
 
 def _moments(padded: Tensor) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,7 @@ from torch.nn import functional
 
 from core.detectors.aasist_evidence import evidence
 from core.detectors.base import Detector, Features, InputSpec, Output, Size
-from core.tiling import first_block, fold, fold_batch, pad_map, sinc_filters, sinc_map
+from core.tiling import first_block, fold, fold_batch, pad_map, pool, sinc_filters, sinc_map
 from core.topk import Order, TopK
 from core.types import Evidence, Window
 
@@ -126,8 +126,9 @@ class ResidualBlock(nn.Module):
             out = functional.selu(
                 functional.conv2d(x, *fold(self.conv1, self.bn2), padding=(1, 1)), inplace=True
             )
-        out = self.conv2(out) + (self.conv_downsample(x) if self.wider else x)
-        return functional.max_pool2d(out, (1, 3))
+        out = self.conv2(out)
+        out += self.conv_downsample(x) if self.wider else x
+        return pool(out)
 
 
 class GraphAttention(nn.Module):
