@@ -18,17 +18,14 @@ embedding, but narrow, over a stem of small convolutions or of spectra (`core.co
 """
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import core.torchaudio_guard  # noqa: F401  transformers imports torchaudio; the guard comes first
-from checkpoints.card import CheckpointError
 from core.compact import SpectralConfig, SpectralStem
 from core.types import RATE
 
@@ -347,89 +344,6 @@ class Codec(nn.Module):
     def codebooks(self) -> Tensor:
         """The vectors behind the codes: (quantizers, entries, width)."""
         return torch.stack([layer.codebook.embed for layer in self.model.quantizer.layers])
-
-
-# --- Published weights -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Where the weights of a paper's backbone are: hub repository at one commit, or a folder."""
-
-    repository: str
-    revision: str
-    folder_variable: str  # environment variable naming a local folder, looked at first
-    unused: tuple[str, ...]  # prefixes of tensors in the file that this program has no use for
-
-
-PUBLISHED: dict[str, Published] = {
-    "xls-r": Published(
-        "facebook/wav2vec2-xls-r-300m",
-        "1a640f32ac3e39899438a2931f9924c02f080a54",
-        "SPOOFSCOPE_XLSR",
-        ("quantizer.", "project_q.", "project_hid."),
-    ),
-    "wavlm": Published(
-        "microsoft/wavlm-large",
-        "c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c",
-        "SPOOFSCOPE_WAVLM",
-        tuple(f"encoder.layers.{layer}." for layer in range(12, 24)),
-    ),
-    "encodec": Published(
-        "facebook/encodec_24khz",
-        "c1dbe2ae3f1de713481a3b3e7c47f357092ee040",
-        "SPOOFSCOPE_ENCODEC",
-        ("decoder.", *(f"quantizer.layers.{layer}." for layer in range(8, 32))),
-    ),
-}
-
-
-def load_published(backbone: SpeechBackbone | Codec, folder: Path | None = None) -> None:
-    """Fill a paper-size backbone with its published weights.
-
-    From `folder`, else from the folder named by the environment variable of `PUBLISHED`, else
-    from the hub at the pinned commit; HF_HUB_OFFLINE is honoured by huggingface_hub.
-
-    Raises
-    ------
-    CheckpointError
-        where the weights are not there, or do not fit the network.
-    """
-    kind = "encodec" if isinstance(backbone, Codec) else backbone.config.kind
-    if kind not in PUBLISHED:
-        raise CheckpointError("A compact backbone has no published weights; it ships with ours.")
-    source = PUBLISHED[kind]
-    named = folder or os.environ.get(source.folder_variable)
-    where, revision = (str(named), None) if named else (source.repository, source.revision)
-    try:
-        loaded, info = type(backbone.model).from_pretrained(
-            where,
-            revision=revision,
-            config=backbone.model.config,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"No weights of {source.repository} in {where} ({type(error).__name__}). Put that "
-            f"repository at commit {source.revision[:8]} into a folder and name it in "
-            f"{source.folder_variable}, or go online once to fetch it (HF_HUB_OFFLINE unset)."
-        ) from error
-    missing = set(info["missing_keys"]) - {"masked_spec_embed"}
-    unexpected = [key for key in info["unexpected_keys"] if not _unused(key, source)]
-    if missing or unexpected or info["mismatched_keys"]:
-        raise CheckpointError(
-            f"The weights in {where} are not those of {source.repository}: missing "
-            f"{sorted(missing)[:3]}, unexpected {sorted(unexpected)[:3]}, of other shape "
-            f"{sorted(info['mismatched_keys'])[:3]}."
-        )
-    state = {k: v for k, v in loaded.state_dict().items() if k in backbone.model.state_dict()}
-    backbone.model.load_state_dict(state)
-
-
-def _unused(key: str, source: Published) -> bool:
-    bare = key.removeprefix("wav2vec2.").removeprefix("wavlm.")
-    return bare.startswith(source.unused)
 
 
 def config_entries(config: SpeechConfig | CodecConfig) -> dict[str, Any]:

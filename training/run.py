@@ -161,7 +161,7 @@ def _fill(detector: Detector, part: str, source: str) -> None:
     if module is None:
         raise TrainingError(f"{detector.name} has no {part} to take from {source!r}")
     if source == "hub":
-        from core.backbones import load_published
+        from core.pretrained import load_published
 
         load_published(module)
     else:

@@ -1,16 +1,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from checkpoints.card import CheckpointError
 from core.backbones import (
-    COMPACT,
     ENCODEC_24KHZ,
     WAVLM_LARGE,
     XLSR_300M,
@@ -19,7 +16,6 @@ from core.backbones import (
     SpeechBackbone,
     SpeechConfig,
     config_entries,
-    load_published,
     share_frames,
 )
 from core.compact import FRAME, HOP, SpectralConfig, SpectralStem, linear_filterbank
@@ -282,54 +278,3 @@ def test_resampling_keeps_a_tone_in_place() -> None:
     expected = torch.sin(2 * torch.pi * 1_000 * torch.arange(24_000) / 24_000)
     middle = slice(1_000, 23_000)
     assert (resampled[0, middle] - expected[middle]).abs().max() < 2e-3
-
-
-# --- published weights -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["xls-r", "wavlm"])
-def test_weights_come_from_a_local_folder(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = CONFIGS[kind]
-    source, target = SpeechBackbone(config), SpeechBackbone(config)
-    source.model.save_pretrained(tmp_path)
-    load_published(target, tmp_path)
-    assert torch.equal(source(noise(1, 2_000)).hidden, target(noise(1, 2_000)).hidden)
-    again = SpeechBackbone(config)
-    variable = {"xls-r": "SPOOFSCOPE_XLSR", "wavlm": "SPOOFSCOPE_WAVLM"}[kind]
-    monkeypatch.setenv(variable, str(tmp_path))
-    load_published(again)
-    assert torch.equal(
-        again.state_dict()["model.masked_spec_embed"], source.model.masked_spec_embed
-    )
-
-
-def test_codec_weights_come_from_a_local_folder(tmp_path: Path) -> None:
-    config = CodecConfig(filters=2, lstm_layers=1, entries=16, width=8)
-    whole, target = Codec(replace(config, decoder=True)), Codec(config)
-    for layer in whole.model.quantizer.layers:
-        layer.codebook.embed.normal_()
-    whole.model.save_pretrained(tmp_path)
-    load_published(target, tmp_path)
-    assert torch.equal(whole.codes(noise(1, 2_000)), target.codes(noise(1, 2_000)))
-
-
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    SpeechBackbone(replace(CONFIGS["xls-r"], layers=2)).model.save_pretrained(tmp_path)
-    with pytest.raises(CheckpointError, match=r"missing .*encoder\.layers\.2"):
-        load_published(SpeechBackbone(CONFIGS["xls-r"]), tmp_path)
-
-
-def test_absent_weights_are_named_with_what_would_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    backbone = SpeechBackbone(CONFIGS["xls-r"])
-    with pytest.raises(CheckpointError, match="SPOOFSCOPE_XLSR, or go online"):
-        load_published(backbone, tmp_path / "nothing")
-    monkeypatch.delenv("SPOOFSCOPE_XLSR", raising=False)
-    with pytest.raises(CheckpointError, match=r"facebook/wav2vec2-xls-r-300m.*1a640f32"):
-        load_published(backbone)
-    with pytest.raises(CheckpointError, match="compact backbone has no published weights"):
-        load_published(SpeechBackbone(COMPACT))
