@@ -96,7 +96,7 @@ class Panels:
         inspection.tab = 0
         window = inspection.strongest(inspection.loaded[0].checkpoint.id)
         if window is None:
-            return updates
+            return updates | {scores: pictures.scores(inspection)}
         return updates | self.show(inspection, window, conductor, scores)
 
     def show(

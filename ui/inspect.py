@@ -285,7 +285,7 @@ class Run:
 
     def _scan(self, inspection: Inspection, loaded: list[Any], settings: Any) -> Iterator[Updates]:
         tab = self.tab
-        begun, drawn = time.monotonic(), 0.0
+        begun = drawn = time.monotonic()
         done = total = 0
         for step in inspection.scan(loaded, settings):
             done, total = step.done, step.total
@@ -316,7 +316,6 @@ class Run:
         strip += pictures.cards(inspection) + pictures.foot(inspection)
         return {
             self.tab.strip: strip + markup.notices(_unsaid(report)),
-            self.tab.scores: pictures.scores(inspection),
             self.tab.json: gr.update(value=str(json), interactive=True),
             self.tab.csv: gr.update(value=str(csv), interactive=True),
         }

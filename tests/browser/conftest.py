@@ -208,6 +208,7 @@ def visit(
                 yield tab
             except Exception:
                 picture(tab, "failure")
+                print(f"faults of the page: {watch.faults}")  # noqa: T201 - shown with the failure
                 raise
             assert watch.faults == []
         finally:
