@@ -83,7 +83,8 @@ def _measured(card: Mapping[str, Any]) -> str:
 
 def _rate(entry: Mapping[str, Any]) -> str:
     count = "" if entry["n"] is None else f", n = {entry['n']}"
-    return f"{100 * entry['value']:.2f} % ({entry['set']}{count})"
+    by_others = "" if entry["command"] else ", as its makers publish it, not measured here"
+    return f"{100 * entry['value']:.2f} % ({entry['set']}{count}{by_others})"
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -1,7 +1,7 @@
 """What the command line prints about a clip: one short block."""
 
 from core.sentences import clock, shown
-from core.types import Detection, Reading, Region, Report
+from core.types import Detection, Reading, Region, Report, Verdict
 from core.verdict import SYMBOLS, seconds, signed
 
 HASH_SHOWN = 12  # hex digits; the whole hash is in the JSON
@@ -16,7 +16,7 @@ def block(report: Report) -> str:
         f"sha256 {source.sha256[:HASH_SHOWN]}…"
     )
     found = report.verdict
-    lines = [shown(source.name), f"  {facts}", f"  {SYMBOLS[found.lean]} {found.text}"]
+    lines = [shown(source.name), f"  {facts}", f"  {SYMBOLS[found.lean]} {_verdict(found)}"]
     apart = len({detection.channel for detection in report.detections}) > 1
     lines += [f"  {_detector_line(one, apart)}" for one in report.detections]
     if report.fused.llr is not None:
@@ -29,6 +29,12 @@ def block(report: Report) -> str:
 def unread_block(name: str, sentence: str) -> str:
     """The block of a clip that could not be read."""
     return f"{shown(name)}\n  ✗ {sentence}"
+
+
+def _verdict(found: Verdict) -> str:
+    """The sentence, led by the lean where it does not name it itself."""
+    named = found.lean in found.text.lower()
+    return found.text if named else f"{found.lean.capitalize()}: {found.text}"
 
 
 def _detector_line(detection: Detection, apart: bool) -> str:
