@@ -71,17 +71,18 @@ class Conversion:
     def feed(self, block: NDArray[np.float32]) -> None:
         """Take in `block`, shape (n, channels), at the file's rate."""
         self.frames += len(block)
-        self._waiting.append(self._checked(block))
+        self._waiting.append(block)
         self._waiting_frames += len(block)
         if self._waiting_frames >= CHUNK:
             self._pass_on(last=False)
 
     def _checked(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        finite = np.isfinite(block)
-        if not finite.all():
+        highest = float(np.abs(block).max(initial=0.0))
+        if not np.isfinite(highest):
+            finite = np.isfinite(block)
             self._bad += int(block.size - np.count_nonzero(finite))
             block = np.where(finite, block, np.float32(0))
-        highest = float(np.abs(block).max(initial=0.0))
+            highest = float(np.abs(block).max(initial=0.0))
         self.peak = max(self.peak, highest)
         if highest > HEADROOM:
             self._absurd += int(np.count_nonzero(np.abs(block) > HEADROOM))
@@ -93,13 +94,13 @@ class Conversion:
 
     def _pass_on(self, *, last: bool) -> None:
         empty = np.zeros((0, self.channels), np.float32)
-        block = np.concatenate([empty, *self._waiting])
+        block = self._checked(np.concatenate([empty, *self._waiting]))
         self._waiting, self._waiting_frames = [], 0
         self._tops.feed(block.T)
         if self._resampler is not None:
             block = self._resampler.resample_chunk(block, last=last)
-        beyond = np.abs(block) > 1
-        if beyond.any():
+        if max(block.max(initial=0.0), -block.min(initial=0.0)) > 1:
+            beyond = np.abs(block) > 1
             self._beyond += int(np.count_nonzero(beyond))
             block = np.clip(block, -1, 1)
         block = np.ascontiguousarray(block, ITEM)

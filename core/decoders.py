@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core import formats
 
-BLOCK = 4096  # frames a read: FLAC's usual block, so a damaged file loses no more than one
+BLOCK = 1 << 16  # frames a read
 
 
 class CannotDecodeError(Exception):
@@ -105,10 +105,14 @@ def _soundfile_blocks(sound: Any, trouble: list[str]) -> Iterator[NDArray[np.flo
     import soundfile
 
     while True:
+        block = np.full((BLOCK, sound.channels), np.nan, np.float32)
         try:
-            block = sound.read(BLOCK, dtype="float32", always_2d=True)
+            block = sound.read(dtype="float32", out=block)
         except (soundfile.SoundFileError, RuntimeError) as error:
             trouble.append(_message(error))
+            # what was decoded before the damage is in the block, and the rest still is no number
+            whole = ~np.isnan(block).any(axis=1)
+            yield block[: int(np.argmin(np.append(whole, False)))]
             return
         if not len(block):
             return

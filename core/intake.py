@@ -147,9 +147,9 @@ def _clip(opened: Opened, origin: _Origin, limits: Limits) -> Clip:
             raise CannotDecodeError(opened.trouble[0])
         if not conversion.frames:
             raise AudioError(sentences.no_samples(origin.name, f"{opened.container} data"))
+        samples, pcm_sha256 = conversion.finish()
         if conversion.wrong_scale:
             raise AudioError(sentences.wrong_scale(origin.name, conversion.peak))
-        samples, pcm_sha256 = conversion.finish()
     return Clip(
         source=Source(
             name=sentences.shown(origin.name),
