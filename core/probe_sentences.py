@@ -1,0 +1,240 @@
+"""Every sentence about probes, regions, faithfulness and likelihood ratios, in one place.
+
+Like `core.sentences`, which has those about clips and scoring. Numbers are always named: an llr
+where the detector is calibrated, a raw score where it is not.
+"""
+
+from collections.abc import Sequence
+from math import exp
+
+from core.sentences import percent
+
+NAMED = 3  # of a list of variants; the rest is counted
+
+
+def number(value: float) -> str:
+    """A signed number with a real minus: `+1.25`, `−0.30`."""
+    return f"{value + 0.0:+.2f}".replace("-", "−")
+
+
+def called(quantity: str) -> str:
+    """What a person is told the number is."""
+    return "llr" if quantity == "llr" else "raw score (not calibrated)"
+
+
+def some(names: Sequence[str]) -> str:
+    """`a, b, c and 2 more`."""
+    if len(names) <= 1:
+        return "".join(names)
+    if len(names) <= NAMED:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+
+
+# Robustness.
+
+
+def steady(title: str, quantity: str, original: float, low: float, high: float, tried: int) -> str:
+    return (
+        f"{title}: {called(quantity)} {number(original)}; under {tried} harmless changes from "
+        f"{number(low)} to {number(high)}, the sign stays."
+    )
+
+
+def flips(
+    title: str, quantity: str, original: float, low: float, high: float, names: Sequence[str]
+) -> str:
+    return (
+        f"{title}: the sign of the {called(quantity)} flips. As it is {number(original)}, under "
+        f"harmless changes from {number(low)} to {number(high)}; turned by: {some(names)}. "
+        "This number is not to be relied on."
+    )
+
+
+def flips_inside_band(title: str, original: float, low: float, high: float, band: float) -> str:
+    return (
+        f"{title}: the sign of the llr flips, but only between {number(low)} and {number(high)}, "
+        f"inside the inconclusive band of ±{band:g} (as it is {number(original)})."
+    )
+
+
+def nothing_tried(title: str) -> str:
+    return f"{title}: no change could be tried, so nothing is known of its robustness."
+
+
+def robustness_summary(flipped: Sequence[str], names: Sequence[str], tried: int) -> str:
+    if not tried or not names:
+        return "Not tried: nothing is known of how robust these numbers are."
+    if not flipped:
+        return f"No sign flips under {tried} harmless changes."
+    return f"Sign flips under harmless changes: {some(flipped)} (of {some(names)})."
+
+
+def left_out(name: str, reason: str) -> str:
+    return f"Not tried: {name}, because {reason}."
+
+
+def probe_stopped(done: int, total: int) -> str:
+    return f"Stopped. {done} of {total} changes were tried."
+
+
+# Shortcuts.
+
+
+def hangs(title: str, quantity: str, what: str, before: float, after: float) -> str:
+    return (
+        f"{title}: the decision hangs on {what}. Without it the {called(quantity)} goes from "
+        f"{number(before)} to {number(after)}."
+    )
+
+
+def no_shortcut(title: str, quantity: str, value: float) -> str:
+    return (
+        f"{title}: no shortcut found; the {called(quantity)} of {number(value)} keeps more than "
+        "half of its size whichever part is taken away."
+    )
+
+
+def nothing_decided(title: str, value: float, band: float) -> str:
+    return (
+        f"{title}: llr {number(value)} lies inside the band of ±{band:g}, so there is no decision "
+        "that could hang on anything."
+    )
+
+
+def shortcut_summary(found: Sequence[str], tried: int) -> str:
+    if not tried:
+        return "Not tried: nothing is known of shortcuts."
+    if not found:
+        return "No decision hangs on non-speech, on a DC offset or on the edges of the band."
+    return f"A decision hangs on {some(found)}."
+
+
+# Regions.
+
+
+def region_change(title: str, quantity: str, what: str, before: float, after: float) -> str:
+    return (
+        f"{title}: {called(quantity)} {number(after)} {what}, {number(before)} as it is "
+        f"({number(after - before)})."
+    )
+
+
+def too_short_alone(seconds: float, least: float) -> str:
+    return f"the region is {seconds:.2f} s long, and detectors need {least:g} s"
+
+
+def nothing_left(seconds: float, least: float) -> str:
+    return f"only {seconds:.2f} s would be left, and detectors need {least:g} s"
+
+
+def only_around(first: float, last: float) -> str:
+    return (
+        f"The clip is long: “the clip” here is {first:.1f}–{last:.1f} s, the windows around the "
+        "region."
+    )
+
+
+def some_windows_only(scored: int, all_windows: int) -> str:
+    return f"The region is long: {scored} of its {all_windows} windows were scored."
+
+
+SILENCE_IS_A_CHANGE = (
+    "Digital silence is itself unusual in a recording, and cutting leaves a joint: a detector may "
+    "react to either. Three numbers that agree say more than one."
+)
+
+
+# Faithfulness.
+
+
+def faithful(share: float, repeats: int) -> str:
+    return (
+        f"The detector does react to the stretches that this map marks: replacing them by noise, "
+        f"and hearing them alone, changed its number more than {percent(share)} of {repeats} "
+        "random choices of as many stretches."
+    )
+
+
+def not_faithful(share: float, repeats: int) -> str:
+    return (
+        f"No better than chance on this clip: stretches drawn at random did as well as those that "
+        f"this map marks (more effect than {percent(share)} of {repeats}). Do not read it as a "
+        "reason."
+    )
+
+
+NO_PREFERENCE = (
+    "This map is the same all over the window, so it marks nothing that could be tested."
+)
+
+
+# Likelihood ratios.
+
+SPOOF_PROPOSITION = "The speech in this clip is synthetic or converted, of the kinds in {dataset}."
+BONAFIDE_PROPOSITION = "The speech in this clip is bona fide, of the kinds in {dataset}."
+
+
+def lr_words(llr: float, at_bound: bool) -> str:
+    """How much more probable the score is under one proposition than under the other."""
+    times = ratio(exp(abs(llr)))
+    which = "synthetic" if llr > 0 else "bona fide"
+    other = "bona fide" if llr > 0 else "synthetic"
+    least = "at least " if at_bound else "about "
+    return (
+        f"The score is {least}{times} times more probable if the speech is {which} than if it is "
+        f"{other} (of the kinds in the calibration data)."
+    )
+
+
+def ratio(value: float) -> str:
+    """A ratio as people say it: `1.4`, `12`, `1 300`."""
+    if value < 10:
+        return f"{value:.1f}"
+    digits = len(str(int(value))) - 2
+    return f"{round(value, -digits) if digits > 0 else round(value):,.0f}".replace(",", " ")
+
+
+def at_bound(bound: float, n: int, kind: str) -> str:
+    return (
+        f"Cut off at {number(bound)}: {n} {kind} calibration trials cannot support a stronger "
+        "statement."
+    )
+
+
+def interval_words(low: float, high: float, level: float, repeats: int) -> str:
+    return (
+        f"{percent(level)} interval {number(low)} to {number(high)} ({repeats} bootstrap draws of "
+        "the calibration trials, taken as independent)."
+    )
+
+
+NO_CALIBRATION_SCORES = (
+    "The calibration scores are not beside this checkpoint, so there is no interval and no Tippett "
+    "plot."
+)
+NO_INTERVAL = "The calibration trials are too few or too mixed for an interval."
+NOT_CALIBRATED = "Not calibrated: this number has no likelihood ratio."
+CONDITIONS_UNKNOWN = (
+    "Conditions unknown: the calibration does not say for which recordings it holds."
+)
+CONDITIONS_MATCH = "What was measured of this clip lies within the conditions of the calibration."
+
+
+def conditions_differ(reasons: Sequence[str]) -> str:
+    return f"Not calibrated for this condition: {'; '.join(reasons)}."
+
+
+def outside(what: str, value: str, low: str, high: str) -> str:
+    return f"{what} {value}, calibrated on {low} to {high}"
+
+
+def codec_outside(codec: str, known: Sequence[str]) -> str:
+    return f"codec {codec}, calibrated on {', '.join(known)}"
+
+
+def expected(spoofed: float, false_alarms: float, missed: float, of: int) -> str:
+    return (
+        f"Of {of:,} clips of which {spoofed:.0f} are spoofed, about {missed:.0f} spoofed ones are "
+        f"missed and {false_alarms:.0f} bona fide ones are flagged.".replace(",", " ", 1)
+    )
