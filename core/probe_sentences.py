@@ -135,8 +135,8 @@ def only_around(first: float, last: float) -> str:
     )
 
 
-def some_windows_only(scored: int, all_windows: int) -> str:
-    return f"The region is long: {scored} of its {all_windows} windows were scored."
+def some_windows_only(what: str, scored: int, all_windows: int) -> str:
+    return f"Long: {what}, {scored} of {all_windows} windows were scored, evenly spread."
 
 
 SILENCE_IS_A_CHANGE = (

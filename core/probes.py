@@ -29,12 +29,12 @@ from core import probe_sentences as words
 from core.detect import Settings, StopSign, grid
 from core.fusing import installed_fusion
 from core.rescoring import (
-    FUSED,
     Bench,
     Numbers,
     OnProbing,
     StoppedError,
     spread,
+    titles_of,
 )
 from core.sentences import no_detector
 from core.types import Clip, DetectorError, Region, Window
@@ -172,7 +172,7 @@ def robustness(
     settings = settings or Settings()
     bench = Bench(loaded, settings, fusion or installed_fusion(), on_step, should_stop)
     run = _try_all(bench, clip, windows, variants)
-    titles = _titles(loaded)
+    titles = titles_of(loaded)
     spreads = tuple(
         found
         for name, title in titles.items()
@@ -199,7 +199,7 @@ def shortcuts(
     settings = settings or Settings()
     bench = Bench(loaded, settings, fusion or installed_fusion(), on_step, should_stop)
     run = _try_all(bench, clip, windows, shortcut_variants(speech))
-    titles = _titles(loaded)
+    titles = titles_of(loaded)
     reliances = tuple(
         found
         for name, title in titles.items()
@@ -254,18 +254,6 @@ def _try_all(
     except StoppedError:
         stopped = True
     return _Run(tuple(windows), original, tuple(tried), tuple(skipped), len(variants), stopped)
-
-
-def _titles(loaded: Sequence["Loaded"]) -> dict[str, str]:
-    """Checkpoint id, and `FUSED`, -> what a person calls it; the id too where titles are equal."""
-    plain = [one.detector.title for one in loaded]
-    named = {
-        one.checkpoint.id: one.detector.title
-        if plain.count(one.detector.title) == 1
-        else f"{one.detector.title} ({one.checkpoint.id})"
-        for one in loaded
-    }
-    return {FUSED: "All detectors, fused", **named} if len(named) > 1 else named
 
 
 def _spread(name: str, title: str, run: _Run, band: float) -> Spread | None:

@@ -172,3 +172,15 @@ def spread(windows: Sequence[Window], limit: int) -> tuple[Window, ...]:
         return tuple(own)
     places = np.linspace(0, len(own) - 1, limit).round().astype(int)
     return tuple(own[place] for place in places)
+
+
+def titles_of(loaded: Sequence["Loaded"]) -> dict[str, str]:
+    """Checkpoint id, and `FUSED`, -> what a person calls it; the id too where titles are equal."""
+    plain = [one.detector.title for one in loaded]
+    named = {
+        one.checkpoint.id: one.detector.title
+        if plain.count(one.detector.title) == 1
+        else f"{one.detector.title} ({one.checkpoint.id})"
+        for one in loaded
+    }
+    return {FUSED: "All detectors, fused", **named} if len(named) > 1 else named
