@@ -11,7 +11,10 @@ Required keys of card.json
     trained_on    names of the data sets
     recipe, command   how they were made; null for published weights
     measured      [{set, metric, value, low, high, n, command}]; error rates as fractions
-    calibration   null | {slope, intercept, n_bonafide, n_spoof, cllr, set}
+    calibration   null | {slope, intercept, n_bonafide, n_spoof, cllr, set} and, optionally,
+                  conditions: {bandwidth_hz: [low, high], level_dbfs: [low, high],
+                  speech_seconds: [low, high], codecs: [names]}, any of them: what the calibration
+                  clips were like (`core.conditions` writes and reads it)
     golden        {spoof_logit, tolerance} for `core.loading.golden_wave`; null for a backbone only
     backbone      null | id of the checkpoint that holds the frozen backbone
     default       whether this one is used when only its detector is named
@@ -63,11 +66,21 @@ def _list_of(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
-def _record_of(fields: Mapping[str, Check]) -> Check:
+def _record_of(fields: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    known = {**fields, **(optional or {})}
     return lambda value: (
         isinstance(value, dict)
-        and value.keys() == fields.keys()
-        and all(check(value[name]) for name, check in fields.items())
+        and fields.keys() <= value.keys() <= known.keys()
+        and all(known[name](entry) for name, entry in value.items())
+    )
+
+
+def _is_range(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(map(_is_number, value))
+        and bool(value[0] <= value[1])
     )
 
 
@@ -88,6 +101,12 @@ _CALIBRATION: dict[str, Check] = {
     "n_spoof": _is_count,
     "cllr": _is_number,
     "set": _is_text,
+}
+_CONDITIONS: dict[str, Check] = {
+    "bandwidth_hz": _is_range,
+    "level_dbfs": _is_range,
+    "speech_seconds": _is_range,
+    "codecs": _list_of(_is_text),
 }
 _GOLDEN: dict[str, Check] = {
     "spoof_logit": _is_number,
@@ -117,8 +136,9 @@ _REQUIRED: dict[str, tuple[Check, str]] = {
         "a list of {set, metric, value, low, high, n, command}",
     ),
     "calibration": (
-        _or_null(_record_of(_CALIBRATION)),
-        "null or {slope, intercept, n_bonafide, n_spoof, cllr, set}",
+        _or_null(_record_of(_CALIBRATION, {"conditions": _record_of({}, _CONDITIONS)})),
+        "null or {slope, intercept, n_bonafide, n_spoof, cllr, set}, with or without conditions "
+        "{bandwidth_hz, level_dbfs, speech_seconds: [low, high], codecs: [names]}",
     ),
     "golden": (_or_null(_record_of(_GOLDEN)), "{spoof_logit, tolerance > 0}"),
     "backbone": (_or_null(_is_id), "the id of a checkpoint or null"),

@@ -255,7 +255,7 @@ def fit_fusion(
         )
     spoofed = _is_spoof(labels, len(labels))
     rules = {
-        frozenset(subset): _fit_rule({name: columns[name] for name in subset}, spoofed)
+        frozenset(subset): fit_rule({name: columns[name] for name in subset}, spoofed)
         for subset in _subsets(columns)
     }
     return Fusion(rules, dict(checkpoints or {}), dataset)
@@ -292,7 +292,8 @@ def min_cllr(scores: ArrayLike, labels: Sequence[str]) -> float:
     return cllr(llrs, labels)
 
 
-def _fit_rule(columns: Mapping[str, NDArray[np.float64]], spoofed: NDArray[np.bool_]) -> FusionRule:
+def fit_rule(columns: Mapping[str, NDArray[np.float64]], spoofed: NDArray[np.bool_]) -> FusionRule:
+    """The rule of one subset: llrs of its detectors (n,) each, and which trials are spoofed."""
     names = tuple(columns)
     trials = np.column_stack([columns[name] for name in names])
     scored = np.isfinite(trials).all(axis=1)

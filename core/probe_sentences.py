@@ -7,7 +7,7 @@ where the detector is calibrated, a raw score where it is not.
 from collections.abc import Sequence
 from math import exp
 
-from core.sentences import percent
+from core.calibration import Bounds
 
 NAMED = 3  # of a list of variants; the rest is counted
 
@@ -151,7 +151,7 @@ SILENCE_IS_A_CHANGE = (
 def faithful(share: float, repeats: int) -> str:
     return (
         f"The detector does react to the stretches that this map marks: replacing them by noise, "
-        f"and hearing them alone, changed its number more than {percent(share)} of {repeats} "
+        f"and hearing them alone, changed its number more than {100 * share:.0f} % of {repeats} "
         "random choices of as many stretches."
     )
 
@@ -159,7 +159,7 @@ def faithful(share: float, repeats: int) -> str:
 def not_faithful(share: float, repeats: int) -> str:
     return (
         f"No better than chance on this clip: stretches drawn at random did as well as those that "
-        f"this map marks (more effect than {percent(share)} of {repeats}). Do not read it as a "
+        f"this map marks (more effect than {100 * share:.0f} % of {repeats}). Do not read it as a "
         "reason."
     )
 
@@ -171,8 +171,14 @@ NO_PREFERENCE = (
 
 # Likelihood ratios.
 
-SPOOF_PROPOSITION = "The speech in this clip is synthetic or converted, of the kinds in {dataset}."
-BONAFIDE_PROPOSITION = "The speech in this clip is bona fide, of the kinds in {dataset}."
+
+def propositions(dataset: str) -> tuple[str, str]:
+    """The two that are weighed against each other: synthetic, and bona fide."""
+    where = f"of the kinds in {dataset}" if dataset else "of the kinds in the calibration data"
+    return (
+        f"The speech in this clip is synthetic or converted, {where}.",
+        f"The speech in this clip is bona fide, {where}.",
+    )
 
 
 def lr_words(llr: float, at_bound: bool) -> str:
@@ -204,8 +210,8 @@ def at_bound(bound: float, n: int, kind: str) -> str:
 
 def interval_words(low: float, high: float, level: float, repeats: int) -> str:
     return (
-        f"{percent(level)} interval {number(low)} to {number(high)} ({repeats} bootstrap draws of "
-        "the calibration trials, taken as independent)."
+        f"{100 * level:.0f} % interval {number(low)} to {number(high)} ({repeats} bootstrap "
+        "draws of the calibration trials, taken as independent)."
     )
 
 
@@ -233,8 +239,26 @@ def codec_outside(codec: str, known: Sequence[str]) -> str:
     return f"codec {codec}, calibrated on {', '.join(known)}"
 
 
-def expected(spoofed: float, false_alarms: float, missed: float, of: int) -> str:
+def expected(spoofed: float, alarms: float, alarms_at_most: float, missed: float, of: int) -> str:
+    count = f"{of:,}".replace(",", " ")
     return (
-        f"Of {of:,} clips of which {spoofed:.0f} are spoofed, about {missed:.0f} spoofed ones are "
-        f"missed and {false_alarms:.0f} bona fide ones are flagged.".replace(",", " ", 1)
+        f"Of {count} clips like the calibration data of which {spoofed:.0f} are spoofed, expect "
+        f"about {alarms:.0f} bona fide ones flagged (no more than {alarms_at_most:.0f} at 95 % "
+        f"confidence) and about {missed:.0f} spoofed ones missed."
+    )
+
+
+def basis(n_bonafide: int, n_spoof: int, dataset: str, cllr: float) -> str:
+    where = f" ({dataset})" if dataset else ""
+    return (
+        f"Calibrated on {n_bonafide} bona fide and {n_spoof} spoofed trials{where}; "
+        f"Cllr {cllr:.2f} on the same trials (0 is perfect, 1 says nothing)."
+    )
+
+
+def other_trials(name: str, counts: tuple[int, int], bounds: Bounds) -> str:
+    return (
+        f"{name} holds {counts[0]} bona fide and {counts[1]} spoofed trials, the calibration was "
+        f"fitted on {bounds.n_bonafide} and {bounds.n_spoof}: it belongs to another calibration "
+        "and was not used, so there is no interval and no Tippett plot."
     )

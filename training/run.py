@@ -10,6 +10,7 @@ from typing import Any
 
 from checkpoints import store
 from checkpoints.store import Checkpoint
+from core import trials
 from core.calibration import Calibration, fit
 from core.detect import Settings, detections, scan
 from core.detectors.base import Detector
@@ -135,8 +136,9 @@ def conclude(trainer: Trainer, recipe: Recipe, data: Splits, naming: Naming) -> 
     tensors = detector.state_dict()
     if card["backbone"] is not None:
         tensors = own_tensors(detector, recipe)
-    folder = trainer.options.folder / "checkpoint" / naming.id
-    return store.save(folder, tensors, card)
+    saved = store.save(trainer.options.folder / "checkpoint" / naming.id, tensors, card)
+    trials.write(saved.folder / trials.SCORES, labels, {"spoof_logit": spoof_logits})
+    return saved
 
 
 def dev_scores(detector: Detector, items: tuple[Item, ...]) -> list[float]:

@@ -1,0 +1,91 @@
+"""Whether a calibration holds for a recording like this one, by what was measured of it.
+
+    match(conditions, quality, source) -> Match
+    conditions_of(measured) -> dict         for `card["calibration"]["conditions"]`
+
+A card may say what its calibration clips were like: ranges of bandwidth, level and seconds of
+speech from the least to the most, and codecs, where all lossless ones count as "lossless". A clip
+outside any of them is "not calibrated for this condition": its llr was never checked on such
+sound. A card that says nothing leaves the conditions unknown, which is not the same as fitting.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal
+
+from core import probe_sentences as words
+from core.formats import is_lossy
+from core.types import Source
+
+if TYPE_CHECKING:
+    from core.quality import Quality
+
+Status = Literal["matched", "not calibrated for this condition", "conditions unknown"]
+LOSSLESS = "lossless"
+RANGES = {
+    "bandwidth_hz": ("bandwidth", "{:.0f} Hz"),
+    "level_dbfs": ("level", "{:.1f} dBFS"),
+    "speech_seconds": ("speech", "{:.1f} s"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`reasons` say what lies outside; `text` is the whole in a sentence."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    text: str
+
+
+def match(
+    conditions: Mapping[str, Any] | None, quality: "Quality | None", source: Source | None
+) -> Match:
+    """What was measured of a clip against the conditions of a calibration."""
+    if not conditions or quality is None or source is None:
+        return Match("conditions unknown", (), words.CONDITIONS_UNKNOWN)
+    reasons = []
+    for key, (what, form) in RANGES.items():
+        value = getattr(quality, key)
+        low, high = conditions.get(key, (value, value))
+        if not low <= value <= high:
+            shown = (form.format(number).replace("-", "−") for number in (value, low, high))
+            reasons.append(words.outside(what, *shown))
+    codec = codec_class(source.codec)
+    if codec not in (known := conditions.get("codecs", [codec])):
+        reasons.append(words.codec_outside(codec, known))
+    if reasons:
+        text = words.conditions_differ(reasons)
+        return Match("not calibrated for this condition", tuple(reasons), text)
+    return Match("matched", (), words.CONDITIONS_MATCH)
+
+
+def strictest(matches: Iterable[Match]) -> Match:
+    """Of several detectors that are fused: the first that does not fit, else one not known."""
+    unknown = match(None, None, None)
+    order: tuple[Status, ...] = (
+        "not calibrated for this condition",
+        "conditions unknown",
+        "matched",
+    )
+    return min(matches, key=lambda one: order.index(one.status), default=unknown)
+
+
+def conditions_of(measured: "Iterable[tuple[Quality, Source]]") -> dict[str, list[Any]]:
+    """The conditions of a calibration set, from what was measured of its clips."""
+    pairs = list(measured)
+    if not pairs:
+        return {}
+    found: dict[str, list[Any]] = {}
+    for key in RANGES:
+        values = [value for quality, _ in pairs if isfinite(value := getattr(quality, key))]
+        if values:
+            found[key] = [min(values), max(values)]
+    found["codecs"] = sorted({codec_class(source.codec) for _, source in pairs})
+    return found
+
+
+def codec_class(codec: str) -> str:
+    """A lossy codec's name; `LOSSLESS` for all others."""
+    return codec if is_lossy(codec) else LOSSLESS
