@@ -24,6 +24,7 @@ from core.types import RATE
 
 POOL = 3  # every pooling of the front end takes the maximum of three
 TILE = 200  # pooled frames; 600 x 24 x 32 floats stay in a core's cache
+LATER_TILE = 600  # pooled frames
 SINC_TILE = 7_200  # pooled frames; torch has no fast convolution for fewer than 20,480 samples
 Affine = tuple[Tensor, Tensor]
 
@@ -135,6 +136,21 @@ def first_block(padded: Tensor, first: Affine, conv2: nn.Conv2d, skip: nn.Conv2d
     return clips[0] if len(clips) == 1 else torch.cat(clips)
 
 
+def tiles(frames: int) -> list[tuple[int, int, slice]]:
+    """How a later block is cut: first and last input frame, and which of its outputs are right.
+
+    A block's outputs depend on two frames to each side, so those within two frames of a cut that is
+    not an end of the map are wrong and left out.
+    """
+    pooled = frames // POOL
+    cuts = []
+    for start in range(0, pooled, LATER_TILE):
+        lo, hi = start * POOL, min(start + LATER_TILE, pooled) * POOL
+        first, last = max(0, lo - 2), min(frames, hi + 2)
+        cuts.append((first, last, slice(lo - first, hi - first)))
+    return cuts
+
+
 def pool(x: Tensor) -> Tensor:
     """The largest of each three frames: (..., frames) -> (..., frames // 3)."""
     if torch.is_grad_enabled():
@@ -162,9 +178,11 @@ def _tile(piece: Tensor, edges: tuple[bool, bool], *weights: Tensor) -> Tensor:
     out = functional.conv2d(
         out.permute(0, 3, 1, 2), weight2.contiguous(memory_format=torch.channels_last), bias2
     )
-    same = near.view(batch, 6, rows, width)[:, :3, 1:, 1:-1].flatten(2)  # the row itself
-    around = torch.matmul(same.transpose(1, 2), skip.flatten(1).T)
-    out += around.view(batch, rows - 1, width - 2, -1).permute(0, 3, 1, 2)
+    same = near.view(batch, 6, rows, width)[:, :3, 1:, 1:-1]  # the row itself
+    around = same.permute(0, 2, 3, 1).flatten(0, 1)  # (batch * rows, width, 3), not copied
+    onto = out.permute(0, 2, 3, 1).flatten(0, 1)  # (batch * rows, width, channels), not copied
+    out = onto.baddbmm_(around, skip.flatten(1).T.expand(len(around), -1, -1))
+    out = out.unflatten(0, (batch, rows - 1)).permute(0, 3, 1, 2)
     return pool(out)
 
 

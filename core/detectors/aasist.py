@@ -43,7 +43,7 @@ from torch.nn import functional
 
 from core.detectors.aasist_evidence import evidence
 from core.detectors.base import Detector, Features, InputSpec, Output, Size
-from core.tiling import first_block, fold, fold_batch, pad_map, pool, sinc_filters, sinc_map
+from core.tiling import first_block, fold, fold_batch, pad_map, pool, sinc_filters, sinc_map, tiles
 from core.topk import Order, TopK
 from core.types import Evidence, Window
 
@@ -121,14 +121,19 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, bins, frames) -> (batch, out, bins, frames // 3)."""
         if self.training or torch.is_grad_enabled():
-            out = functional.selu(self.bn2(self.conv1(x)), inplace=True)
-        else:
-            out = functional.selu(
-                functional.conv2d(x, *fold(self.conv1, self.bn2), padding=(1, 1)), inplace=True
-            )
-        out = self.conv2(out)
+            return pool(self._unpooled(x, self.bn2(self.conv1(x))))
+        folded = fold(self.conv1, self.bn2)
+        pieces = []
+        for first_frame, last_frame, inside in tiles(x.shape[-1]):
+            piece = x[..., first_frame:last_frame]
+            hidden = functional.conv2d(piece, *folded, padding=(1, 1))
+            pieces.append(pool(self._unpooled(piece, hidden)[..., inside]))
+        return torch.cat(pieces, dim=-1)
+
+    def _unpooled(self, x: Tensor, hidden: Tensor) -> Tensor:
+        out: Tensor = self.conv2(functional.selu(hidden, inplace=True))
         out += self.conv_downsample(x) if self.wider else x
-        return pool(out)
+        return out
 
 
 class GraphAttention(nn.Module):
