@@ -251,7 +251,7 @@ def _refusal(clip: Clip, peak: float, sounding: float, spoken: float) -> Notice 
     if peak <= SILENT_PEAK:
         return sentences.silent(clip.source.name, peak)
     if sounding < MIN_SECONDS:
-        return sentences.too_short(sounding)
+        return sentences.too_short(clip.seconds if clip.seconds < MIN_SECONDS else sounding)
     if spoken == 0:
         return sentences.no_speech()
     if spoken < MIN_SECONDS:

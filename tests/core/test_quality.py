@@ -225,6 +225,11 @@ def test_what_is_not_scored(made: Callable[[], np.ndarray], code: str) -> None:
     assert refused(made()) == code
 
 
+def test_a_short_clip_is_told_its_length(spoken: Wave) -> None:
+    wave = np.concatenate([spoken[:4000], np.zeros(800)])
+    assert measure(clip_of(wave)).refusal == sentences.too_short(0.3)
+
+
 def test_a_melody_is_not_scored() -> None:
     assert refused(melody()) in {"no-speech", "little-speech"}
 
