@@ -175,7 +175,10 @@ def spread(windows: Sequence[Window], limit: int) -> tuple[Window, ...]:
 
 
 def titles_of(loaded: Sequence["Loaded"]) -> dict[str, str]:
-    """Checkpoint id, and `FUSED`, -> what a person calls it; the id too where titles are equal."""
+    """Checkpoint id, and `FUSED`, -> what a person calls it; the id too where titles are equal.
+
+    `FUSED` comes first, and only where several detectors are calibrated.
+    """
     plain = [one.detector.title for one in loaded]
     named = {
         one.checkpoint.id: one.detector.title
@@ -183,4 +186,5 @@ def titles_of(loaded: Sequence["Loaded"]) -> dict[str, str]:
         else f"{one.detector.title} ({one.checkpoint.id})"
         for one in loaded
     }
-    return {FUSED: "All detectors, fused", **named} if len(named) > 1 else named
+    calibrated = sum(one.calibration is not None for one in loaded)
+    return {FUSED: "All detectors, fused", **named} if calibrated > 1 else named

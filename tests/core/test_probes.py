@@ -244,6 +244,10 @@ def test_without_a_detector_there_is_a_sentence() -> None:
 
 
 def test_importing_the_probes_does_not_import_torch() -> None:
-    code = "import sys, core.probes; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, core.probes, core.regions, core.region_files, core.faithfulness, "
+        "core.likelihood, core.priors, core.probe_figures, core.probe_tables; "
+        "sys.exit('torch' in sys.modules)"
+    )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
