@@ -24,7 +24,6 @@ Updates = dict[Any, Any]
 class Slot:
     """Room for one picture, with what is said of it."""
 
-    box: gr.Column
     note: gr.HTML
     plot: gr.Plot
 
@@ -42,21 +41,24 @@ class Slot:
         said = numbers.sentence(evidence)
         wide = any(map(figures.is_time, evidence.axes)) or evidence.values.ndim > 1
         text = markup.evidence_note(evidence, said, aid, numbers.table(evidence), wide=wide)
-        return {self.box: gr.update(visible=True), self.note: text, self.plot: figure}
+        return {self.note: text, self.plot: figure}
+
+    def empty(self) -> Updates:
+        """No picture; a slot whose note is empty is not shown."""
+        return {self.note: "", self.plot: None}
 
 
 def _empty(name: str) -> Slot:
-    with gr.Column(elem_classes="slot", elem_id=f"{name}-slot", visible=False) as box:
+    with gr.Column(elem_classes="slot", elem_id=f"{name}-slot"):
         note = gr.HTML(elem_id=f"{name}-note")
         plot = gr.Plot(show_label=False, elem_id=name)
-    return Slot(box, note, plot)
+    return Slot(note, plot)
 
 
 @dataclass(frozen=True, slots=True)
 class Panels:
     """The components below the scores."""
 
-    area: gr.Column
     head: gr.HTML
     tabs: gr.Tabs
     each: tuple[gr.Tab, ...]
@@ -66,7 +68,7 @@ class Panels:
     @classmethod
     def build(cls) -> "Panels":
         """Lay out the tabs and the slots for pictures."""
-        with gr.Column(visible=False, elem_id="evidence") as area:
+        with gr.Column(elem_id="evidence"):
             with gr.Tabs(selected=0, elem_id="evidence-tabs") as tabs:
                 each = tuple(gr.Tab(f"detector {n}", id=n, visible=n == 0) for n in range(TABS))
             head = gr.HTML(markup.foot(texts.EVIDENCE_NONE), elem_id="evidence-head")
@@ -75,20 +77,23 @@ class Panels:
             )
             with gr.Column(elem_classes="slots"):
                 slots = [_empty(f"evidence-{n}" if n else "raster") for n in range(SLOTS + 1)]
-        return cls(area, head, tabs, each, everything, tuple(slots))
+        return cls(head, tabs, each, everything, tuple(slots))
 
     @property
     def outputs(self) -> list[Any]:
-        parts = [part for slot in self.slots for part in (slot.box, slot.note, slot.plot)]
-        return [self.area, self.head, self.tabs, *self.each, self.everything, *parts]
+        parts = [part for slot in self.slots for part in (slot.note, slot.plot)]
+        return [self.head, self.tabs, *self.each, self.everything, *parts]
 
     def blank(self) -> Updates:
         """Nothing is on show."""
-        return {self.area: gr.update(visible=False)}
+        updates: Updates = {self.head: markup.foot(texts.EVIDENCE_NONE)}
+        for slot in self.slots:
+            updates |= slot.empty()
+        return updates
 
     def first(self, inspection: Inspection, conductor: gr.HTML, scores: gr.Plot) -> Updates:
         """The evidence of the strongest window, once a clip is scored."""
-        updates: Updates = {self.area: gr.update(visible=True), self.tabs: gr.Tabs(selected=0)}
+        updates: Updates = {self.tabs: gr.Tabs(selected=0)}
         for place, tab in enumerate(self.each):
             known = place < len(inspection.loaded)
             label = inspection.loaded[place].detector.title if known else ""
@@ -118,7 +123,7 @@ class Panels:
             if number < len(found):
                 updates |= slot.filled(found[number], inspection.tab, window)
             else:
-                updates[slot.box] = gr.update(visible=False)
+                updates |= slot.empty()
         return updates | self._raster(inspection)
 
     def _raster(self, inspection: Inspection) -> Updates:
@@ -134,7 +139,7 @@ class Panels:
         offered = not complete and len(windows) > 1
         updates: Updates = {self.everything: gr.update(visible=offered)}
         if drawn is None:
-            return updates | {self.slots[0].box: gr.update(visible=False)}
+            return updates | self.slots[0].empty()
         whole = Window(0, inspection.clip.samples.length)
         return updates | self.slots[0].filled(drawn, inspection.tab, whole)
 

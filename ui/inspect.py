@@ -16,7 +16,9 @@ from ui import markup, pictures, texts, uploads
 from ui.evidence import Clicks, Panels
 
 Updates = dict[Any, Any]
-REDRAW = 0.8  # seconds between two pictures of the scores while they come in
+TELL = 0.25  # seconds between two lines of progress
+REDRAW = 0.8  # seconds between two pictures of the scores while they come in,
+LONG = 150  # twice as many for a clip of so many windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,13 @@ class Tab:
     stop: gr.Button
     anyway: gr.Button
     player: gr.Audio
-    bench: gr.Column
     overview: gr.Plot
     overview_said: gr.HTML
     scores: gr.Plot
     json: gr.DownloadButton
     csv: gr.DownloadButton
     html: gr.DownloadButton
-    results: gr.Column
+    stage: gr.HTML
     state: gr.State
 
     @property
@@ -50,14 +51,13 @@ class Tab:
             self.stop,
             self.anyway,
             self.player,
-            self.bench,
             self.overview,
             self.overview_said,
             self.scores,
             self.json,
             self.csv,
             self.html,
-            self.results,
+            self.stage,
             self.state,
         ]
 
@@ -77,7 +77,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
                 buttons=[],
                 waveform_options=gr.WaveformOptions(show_recording_waveform=False),
             )
-            facts = gr.HTML(elem_id="facts", visible=False)
+            facts = gr.HTML(elem_id="facts")
         with gr.Column(scale=3, min_width=340):
             welcome = sentences.drop_a_recording(limits.max_bytes, space=limits.space)
             strip = gr.HTML(markup.head(None, texts.EMPTY_LEAN, welcome), elem_id="strip")
@@ -87,7 +87,8 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
                 anyway = gr.Button(
                     texts.SCORE_ANYWAY, visible=False, size="sm", scale=0, elem_id="anyway"
                 )
-    with gr.Column(visible=False, elem_id="bench") as bench:
+    stage = gr.HTML(markup.stage(), elem_id="stage")
+    with gr.Column(elem_id="bench"):
         player = gr.Audio(
             interactive=False,
             label=texts.PLAYER,
@@ -98,7 +99,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
         gr.HTML(markup.TRANSPORT)
         overview = gr.Plot(show_label=False, elem_classes="plot-overview", elem_id="overview")
         overview_said = gr.HTML()
-    with gr.Column(visible=False) as results:
+    with gr.Column(elem_id="results"):
         scores = gr.Plot(show_label=False, elem_classes="plot-scores", elem_id="scores")
         with gr.Row(elem_classes="downloads"):
             json = _download(texts.JSON, "json")
@@ -116,14 +117,13 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             stop,
             anyway,
             player,
-            bench,
             overview,
             overview_said,
             scores,
             json,
             csv,
             html,
-            results,
+            stage,
             state,
         ),
         panels,
@@ -208,10 +208,9 @@ class Run:
         """No old result stays on screen beside a new file."""
         tab = self.tab
         hidden = gr.update(visible=False)
-        updates: Updates = dict.fromkeys(
-            (tab.facts, tab.bench, tab.results, tab.stop, tab.anyway), hidden
-        )
+        updates: Updates = dict.fromkeys((tab.stop, tab.anyway), hidden)
         updates |= {tab.strip: strip, tab.status: status, tab.state: None}
+        updates |= {tab.stage: markup.stage(), tab.facts: ""}
         updates |= {tab.player: None, tab.overview: None, tab.scores: None, tab.overview_said: ""}
         updates |= {tab.json: gr.update(value=None, interactive=False)}
         updates |= {tab.csv: gr.update(value=None, interactive=False)}
@@ -239,14 +238,14 @@ class Run:
         yield self._blank(markup.head(None, texts.NOT_SCORED_YET), markup.progress(reading))
         inspection = Inspection.open(uploads.uploaded(path), name, self.limits, extra)
         yield {
-            tab.facts: gr.update(value=markup.facts(inspection.clip), visible=True),
+            tab.facts: markup.facts(inspection.clip),
             tab.strip: markup.head(None, texts.NOT_SCORED_YET) + markup.notices(inspection.notices),
             tab.status: markup.progress(texts.DRAWING),
             tab.state: inspection,
         }
         seen, player = inspection.draw()
         yield {
-            tab.bench: gr.update(visible=True),
+            tab.stage: markup.stage("bench"),
             tab.player: str(player),
             tab.overview: pictures.overview(seen),
             tab.overview_said: markup.foot(pictures.overview_said(seen)),
@@ -276,24 +275,28 @@ class Run:
                 said = sentences.loading(checkpoint.id, size)
                 yield {tab.status: markup.progress(said)}
             loaded.append(self.bench.load(checkpoint))
-        yield {tab.stop: gr.update(visible=True), tab.results: gr.update(visible=True)}
+        yield {tab.stop: gr.update(visible=True), tab.stage: markup.stage("bench", "results")}
         yield from self._scan(inspection, loaded, settings)
         yield self._concluded(inspection)
-        yield self.panels.first(inspection, self.conductor, tab.scores)
+        first = self.panels.first(inspection, self.conductor, tab.scores)
+        yield first | {tab.stage: markup.stage("bench", "results", "evidence")}
         page = inspection.write_page()
         yield {tab.html: gr.update(value=str(page), interactive=True)}
 
     def _scan(self, inspection: Inspection, loaded: list[Any], settings: Any) -> Iterator[Updates]:
         tab = self.tab
-        begun = drawn = time.monotonic()
-        done = total = 0
+        begun = drawn = said_at = time.monotonic()
         for step in inspection.scan(loaded, settings):
-            done, total = step.done, step.total
+            now = time.monotonic()
+            last = step.done == step.total
+            if now - said_at < TELL and not last:
+                continue
+            said_at = now
             left = step.seconds_left
             said = sentences.scoring(step.window, step.windows, step.loaded.detector.title, left)
-            updates: Updates = {tab.status: markup.progress(said, done, total)}
-            if time.monotonic() - drawn > REDRAW and done < total:
-                drawn = time.monotonic()
+            updates: Updates = {tab.status: markup.progress(said, step.done, step.total)}
+            if now - drawn > REDRAW * (1 + step.windows / LONG) and not last:
+                drawn = now
                 updates[tab.scores] = pictures.scores(inspection)
                 updates[tab.strip] = self._interim(inspection)
             yield updates

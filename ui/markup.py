@@ -119,6 +119,15 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> str:
     return f'<dl class="facts">{items}</dl>'
 
 
+def stage(*shown: str) -> str:
+    """Names the parts of the tab that are on show; the style sheet folds all others away.
+
+    gradio's `visible` would take components out of the page and build them anew for every clip, and
+    it hands the visibility of a column down to all that is in it.
+    """
+    return f'<i class="{" ".join(shown)}"></i>'
+
+
 def progress(text: str, done: int = 0, total: int = 0) -> str:
     """The status line, with a bar where the end is known."""
     bar = f'<progress max="{total}" value="{done}"></progress>' if total else ""

@@ -10,6 +10,7 @@ import gradio as gr
 from core.limits import Limits
 from core.workbench import PROBLEMS, Workbench
 from ui import api, inspect, markup, models, texts
+from ui.streams import send_whole
 from ui.theme import CONDUCTOR, STYLE, theme
 
 
@@ -35,6 +36,7 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
         inspect.wire(tab, panels, conductor, bench, limits)
         models.wire(cards, bench)
         api.wire(bench, limits)
+    send_whole(demo)
     demo.queue(max_size=limits.queue, default_concurrency_limit=1)
     return demo
 
