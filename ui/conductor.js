@@ -1,9 +1,15 @@
 // One clock for the page: a player, every plot over time, one cursor, one zoom.
 // A plot is on the clock when its layout.meta.extent says which seconds it covers.
-const state = { view: null, window: null, stopAt: null, loop: false, busy: false };
+const state = { view: null, window: null, stopAt: null, loop: false, busy: false, place: null };
 const wired = new WeakSet();
 
-const player = () => document.querySelector("#player audio");
+// A plot is heard through the player of the side it stands in (.own-clock), else the page's one.
+const home = (node) => node.closest(".own-clock");
+const place = () =>
+  state.place?.isConnected && state.place.offsetParent
+    ? state.place
+    : [...document.querySelectorAll(".own-clock")].find((side) => side.offsetParent) ?? null;
+const player = () => (place() ? place().querySelector("audio") : document.querySelector("#player audio"));
 const graphs = () =>
   [...document.querySelectorAll(".js-plotly-plot")].filter((g) => g.layout?.meta?.extent && g.offsetParent);
 
@@ -24,7 +30,7 @@ function seek(seconds, stopAt = null) {
 function hear(start, stop) {
   state.window = { start, stop };
   seek(start, stop);
-  trigger("hear", { start, stop });
+  if (!place()) trigger("hear", { start, stop });
 }
 
 // A plot shows the part of the view that it covers; a window's evidence outside the view stays whole.
@@ -52,7 +58,7 @@ async function show(view) {
   } finally {
     state.busy = false;
   }
-  trigger("look", state.view ?? { start: null, stop: null });
+  if (!place()) trigger("look", state.view ?? { start: null, stop: null });
 }
 
 function relaid(changes) {
@@ -64,6 +70,8 @@ function relaid(changes) {
 }
 
 function clicked(graph, data) {
+  if (home(graph) !== place()) player()?.pause();
+  state.place = home(graph);
   const marked = data.points.find((point) => point.customdata?.length === 2);
   if (marked) hear(marked.customdata[0], marked.customdata[1]);
   else seek(toSeconds(graph, data.event));
@@ -103,7 +111,7 @@ function tick() {
     const cursor = graph.querySelector(".clock-cursor");
     const range = axis(graph)?.range;
     if (!cursor || !range) continue;
-    const inside = audio && now >= range[0] && now <= range[1];
+    const inside = audio && home(graph) === place() && now >= range[0] && now <= range[1];
     cursor.style.display = inside ? "block" : "none";
     if (inside) cursor.style.transform = `translateX(${toPixel(graph, now)}px)`;
   }
