@@ -288,6 +288,11 @@ class Aasist(Detector):
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.config).items()}
 
     @property
+    def label(self) -> str:
+        """Sparse only where TopK leaves something out."""
+        return self.title if self.config.k < self.config.width else "AASIST"
+
+    @property
     def spec(self) -> InputSpec:
         return InputSpec(samples=self.config.samples)
 
