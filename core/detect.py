@@ -221,7 +221,7 @@ def _score(one: "Loaded", spoof_logit: float) -> Score:
 
 def _attempt(shared: "_Shared", one: "Loaded") -> tuple[Reading | None, Notice | None]:
     """A reading, or why there is none; a bug is not caught."""
-    title = one.detector.title
+    title = one.detector.label
     try:
         return shared.reading(one), None
     except (MemoryError, RuntimeError) as error:
@@ -251,7 +251,7 @@ class _Shared:
         logit = float(self.output(one).spoof_logit.float()[0])
         if not isfinite(logit):
             raise DetectorError(
-                f"{one.detector.title} gave {logit} for {heard.start:.1f}–{heard.stop:.1f} s, not "
+                f"{one.detector.label} gave {logit} for {heard.start:.1f}–{heard.stop:.1f} s, not "
                 "a number; it was left out from there on."
             )
         padded = (one.detector.spec.samples - (heard.last - heard.first)) / RATE

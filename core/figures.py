@@ -35,6 +35,8 @@ MAX_BARS = 64
 BARS_KEPT = 32  # of more than 64 labelled bars, the largest
 MAX_PANES = 8  # small multiples of a three-dimensional array
 ROW = 15  # pixels for a labelled row
+ROOM = 14  # letters in the left margin
+LETTER = 6.6  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def draw(evidence: Evidence, place: int, extent: Region) -> go.Figure:
         timed(figure, (extent.start, extent.stop), height, evidence.title)
         figure.update_xaxes(title_text="time in the clip (s)")
         return figure.update_layout(margin_b=44)
-    return plain(figure, height, evidence.title)
+    return _widened(plain(figure, height, evidence.title), evidence)
 
 
 def is_time(axis: Axis) -> bool:
@@ -272,6 +274,14 @@ def _over_time(evidence: Evidence, place: int) -> go.Figure:
     return figure.update_yaxes(title_text=evidence.unit)
 
 
+def _widened(figure: go.Figure, evidence: Evidence) -> go.Figure:
+    """Room on the left for the labels of bars; these plots need not align with others."""
+    if evidence.values.ndim != 1:
+        return figure
+    longest = max(map(len, labels(evidence.axes[0])))
+    return figure.update_layout(margin_l=max(figure.layout.margin.l, LETTER * longest + 16))
+
+
 def _bars(evidence: Evidence, place: int) -> tuple[go.Figure, int]:
     axis = evidence.axes[0]
     names, values, left_out = labels(axis), evidence.values, ""
@@ -297,7 +307,7 @@ def _bars(evidence: Evidence, place: int) -> tuple[go.Figure, int]:
         figure.add_vline(
             x=level, line={"color": GREY, "dash": "dot", "width": 1.5}, annotation_text="uniform"
         )
-    figure.update_yaxes(autorange="reversed", **_rows(names))
+    figure.update_yaxes(autorange="reversed", **_rows(names, fits=True))
     side = " (spoof +)" if speaks(evidence) else ""
     figure.update_xaxes(title_text=evidence.unit + side + left_out)
     return figure, 90 + (ROW + 2) * max(len(names), 4)
@@ -372,9 +382,9 @@ def _map_axes(figure: go.Figure, across: Axis, down: Axis) -> None:
         figure.update_yaxes(title_text=f"{down.name} ({down.unit})", showgrid=False)
 
 
-def _rows(names: list[str]) -> dict[str, Any]:
-    """Labels of rows: each one while there is room, cut so that they fit the margin."""
-    cut = [name if len(name) <= 14 else name[:13] + "…" for name in names]
+def _rows(names: list[str], *, fits: bool = False) -> dict[str, Any]:
+    """Labels of rows: each one while there is room, in the margin or short enough for it."""
+    cut = [name if fits else _short(name) for name in names]
     step = max(1, len(names) // 32)
     return {
         "tickmode": "array",
@@ -382,6 +392,12 @@ def _rows(names: list[str]) -> dict[str, Any]:
         "ticktext": cut[::step],
         "type": "category",
     }
+
+
+def _short(name: str) -> str:
+    """A label for a margin that must be the same in all plots over time: "d7·A13·1.00"."""
+    tight = name.replace(" · nMI ", "·").replace(" · ", "·") if len(name) > ROOM else name
+    return tight if len(tight) <= ROOM else tight[: ROOM - 1] + "…"
 
 
 def _limits(evidence: Evidence) -> tuple[float, float]:

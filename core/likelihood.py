@@ -104,7 +104,7 @@ def facts(
     repeats: int = REPEATS,
 ) -> Facts:
     """The card of one detector; see the module docstring."""
-    title, calibration = one.detector.title, one.calibration
+    title, calibration = one.detector.label, one.calibration
     if calibration is None or score.llr is None:
         return _uncalibrated(one.checkpoint.id, title)
     entry = one.checkpoint.card.get("calibration") or {}

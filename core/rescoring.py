@@ -130,7 +130,7 @@ class Bench:
         steps = []
         for step in detect.scan(clip, loaded, self.settings, self.should_stop, windows):
             steps.append(step)
-            self._tick(name, step.loaded.detector.title)
+            self._tick(name, step.loaded.detector.label)
         if not steps or steps[-1].done < steps[-1].total:
             raise StoppedError
         return steps
@@ -179,11 +179,11 @@ def titles_of(loaded: Sequence["Loaded"]) -> dict[str, str]:
 
     `FUSED` comes first, and only where several detectors are calibrated.
     """
-    plain = [one.detector.title for one in loaded]
+    plain = [one.detector.label for one in loaded]
     named = {
-        one.checkpoint.id: one.detector.title
-        if plain.count(one.detector.title) == 1
-        else f"{one.detector.title} ({one.checkpoint.id})"
+        one.checkpoint.id: one.detector.label
+        if plain.count(one.detector.label) == 1
+        else f"{one.detector.label} ({one.checkpoint.id})"
         for one in loaded
     }
     calibrated = sum(one.calibration is not None for one in loaded)

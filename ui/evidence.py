@@ -96,7 +96,7 @@ class Panels:
         updates: Updates = {self.tabs: gr.Tabs(selected=0)}
         for place, tab in enumerate(self.each):
             known = place < len(inspection.loaded)
-            label = inspection.loaded[place].detector.title if known else ""
+            label = inspection.loaded[place].detector.label if known else ""
             updates[tab] = gr.update(visible=known, label=label)
         inspection.tab = 0
         window = inspection.strongest(inspection.loaded[0].checkpoint.id)
@@ -236,6 +236,6 @@ def _head(inspection: Inspection, window: Window, found: tuple[Evidence, ...]) -
         raw = f"raw {markup.number(score.spoof_logit)}"
         number = raw if score.llr is None else f"LLR {markup.number(score.llr)} ({raw})"
     said = texts.EVIDENCE_FOR.format(
-        title=loaded.detector.title, start=window.start, stop=window.stop, number=number
+        title=loaded.detector.label, start=window.start, stop=window.stop, number=number
     )
     return markup.foot(said, "" if found else texts.NO_EVIDENCE)

@@ -293,7 +293,7 @@ class Run:
                 continue
             said_at = now
             left = step.seconds_left
-            said = sentences.scoring(step.window, step.windows, step.loaded.detector.title, left)
+            said = sentences.scoring(step.window, step.windows, step.loaded.detector.label, left)
             updates: Updates = {tab.status: markup.progress(said, step.done, step.total)}
             if now - drawn > REDRAW * (1 + step.windows / LONG) and not last:
                 drawn = now

@@ -64,8 +64,8 @@ def cards(inspection: Inspection) -> str:
 def title(inspection: Inspection, detection: Detection, *, several: bool) -> str:
     """What a detection is called: the detector, and its channel where there are several."""
     own = inspection.loaded[place(inspection, detection)]
-    name = own.detector.title
-    same = [one for one in inspection.loaded if one.detector.title == name]
+    name = own.detector.label
+    same = [one for one in inspection.loaded if one.detector.label == name]
     if len(same) > 1:
         name = f"{name} ({detection.checkpoint})"
     return f"{name}, {detection.channel}" if several else name

@@ -36,7 +36,7 @@ class Progress:
             self._bar = self._open(step.total)
         self._bar.total = step.total
         self._bar.set_postfix_str(
-            f"window {step.window} of {step.windows} · {step.loaded.detector.title}", refresh=False
+            f"window {step.window} of {step.windows} · {step.loaded.detector.label}", refresh=False
         )
         self._bar.update(step.done - self._bar.n)
 

@@ -74,6 +74,11 @@ class Detector(nn.Module, ABC):
         """The full configuration as JSON values; what `card.json` keeps."""
 
     @property
+    def label(self) -> str:
+        """What this one is called for people, where its configuration makes a difference."""
+        return self.title
+
+    @property
     @abstractmethod
     def spec(self) -> InputSpec: ...
 

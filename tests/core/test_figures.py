@@ -142,3 +142,21 @@ def test_drawing_needs_no_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
     )
     assert run.stdout.strip() == "set()"
+
+
+def test_long_labels_are_whole_in_bars_and_tight_in_rasters() -> None:
+    name = "d115 · A13 · nMI 1.00"
+    axis = Axis("dimension", "", (name, "d7"))
+    bars = figures.draw(
+        Evidence("k", "t", np.ones(2, np.float32), (axis,), "weight", "c"), 0, Region(0, 4)
+    )
+    assert name in bars.layout.yaxis.ticktext
+    assert bars.layout.margin.l > 6 * len(name)
+    times = Axis("windows", "s", (2.0, 6.0))
+    raster = figures.draw(
+        Evidence("k", "t", np.ones((2, 2), np.float32), (axis, times), "weight", "c"),
+        0,
+        Region(0, 8),
+    )
+    assert raster.layout.yaxis.ticktext[0] == "d115·A13·1.00"
+    assert name in raster.layout.yaxis.tickvals  # what the pointer shows
