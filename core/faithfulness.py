@@ -252,5 +252,5 @@ def _judged(
     p = (1 + as_much) / (1 + len(random))
     better = p <= LEVEL
     say = words.faithful if better else words.not_faithful
-    text = say(share, len(random))
+    text = say(len(random) - as_much, len(random))
     return Faithfulness(evidence.key, share, better, p, marked, tuple(random), seconds, text)

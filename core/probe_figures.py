@@ -11,9 +11,7 @@ The same numbers as text are in `core.probe_tables`.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -72,15 +70,21 @@ def strip(found: Robustness, band: float) -> go.Figure:
                 name=WORDS[kind],
                 legendgroup=kind,
                 showlegend=kind not in shown,
-                marker=_dots(one, [value for _, value in values], SYMBOLS[kind]),
+                marker={"symbol": SYMBOLS[kind], "size": 9, "color": colour(0)},
                 customdata=[[name] for name, _ in values],
                 hovertemplate="%{customdata[0]}: %{x:+.2f}<extra></extra>",
                 row=row,
                 col=1,
             )
             shown.add(kind)
+        if one.flipped:
+            _turned(figure, one, row, legend="turned" not in shown)
+            shown.add("turned")
         _as_it_is(figure, one.title, one.original, row, legend="as it is" not in shown)
         shown.add("as it is")
+    _reach(
+        figure, places, [(one.quantity, x) for one in found.spreads for x in (one.low, one.high)]
+    )
     return figure
 
 
@@ -103,6 +107,7 @@ def dumbbells(changes: Sequence[Reliance | Change], band: float, title: str) -> 
             col=1,
         )
         _as_it_is(figure, name, one.before, row, legend=index == 0)
+    _reach(figure, places, [(one.quantity, x) for one in changes for x in (one.before, one.after)])
     return figure
 
 
@@ -190,11 +195,10 @@ def _rows(
             col=1,
         )
         figure.update_xaxes(title_text=AXIS[kind], row=row, col=1)
-        figure.add_vline(x=0, line={"color": GREY, "width": 1}, row=row, col=1)
+        there = {"row": row, "col": 1, "exclude_empty_subplots": False}
+        figure.add_vline(x=0, line={"color": GREY, "width": 1}, **there)
         if kind == "llr":
-            figure.add_vrect(
-                x0=-band, x1=band, fillcolor=GREY, opacity=0.2, line_width=0, row=row, col=1
-            )
+            figure.add_vrect(x0=-band, x1=band, fillcolor=GREY, opacity=0.2, line_width=0, **there)
     height = 120 + ROW * sum(counts) + 60 * (len(kinds) - 1)
     plain(figure, height, title)
     longest = max((len(name) for _, name in rows), default=0)
@@ -213,14 +217,28 @@ def _legend(figure: go.Figure, height: int) -> go.Figure:
     )
 
 
-def _dots(one: Spread, values: Sequence[float], symbol: str) -> dict[str, Any]:
-    """Changes that turn the sign stand out in colour and are larger."""
-    turned = np.array(values) * one.original < 0
-    return {
-        "symbol": symbol,
-        "size": np.where(turned, 12, 8).tolist(),
-        "color": np.where(turned, "#d00000", colour(0)).tolist(),
-    }
+def _reach(figure: go.Figure, places: dict[str, int], numbers: Sequence[tuple[str, float]]) -> None:
+    """Axes with zero in their middle, so that the side and the size of a number can be seen."""
+    for kind, row in places.items():
+        reach = 1.1 * max([2.0, *(abs(value) for quantity, value in numbers if quantity == kind)])
+        figure.update_xaxes(range=[-reach, reach], row=row, col=1)
+
+
+def _turned(figure: go.Figure, one: Spread, row: int, *, legend: bool) -> None:
+    """Rings around the changes that turn the sign."""
+    values = [(name, value) for name, value in one.values if name in one.flipped]
+    figure.add_scatter(
+        x=f4([value for _, value in values]),
+        y=[one.title] * len(values),
+        mode="markers",
+        name="turns the sign",
+        legendgroup="turned",
+        showlegend=legend,
+        marker={"symbol": "circle-open", "size": 17, "color": "#d00000", "line": {"width": 2}},
+        hoverinfo="skip",
+        row=row,
+        col=1,
+    )
 
 
 def _as_it_is(figure: go.Figure, name: str, value: float, row: int, *, legend: bool) -> None:

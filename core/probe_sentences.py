@@ -67,7 +67,9 @@ def robustness_summary(flipped: Sequence[str], names: Sequence[str], tried: int)
         return "Not tried: nothing is known of how robust these numbers are."
     if not flipped:
         return f"No sign flips under {tried} harmless changes."
-    return f"Sign flips under harmless changes: {some(flipped)} (of {some(names)})."
+    if len(names) == 1:
+        return "The sign flips under harmless changes."
+    return f"Sign flips under harmless changes: {some(flipped)}."
 
 
 def left_out(name: str, reason: str) -> str:
@@ -148,20 +150,24 @@ SILENCE_IS_A_CHANGE = (
 # Faithfulness.
 
 
-def faithful(share: float, repeats: int) -> str:
+def faithful(beaten: int, repeats: int) -> str:
     return (
-        f"The detector does react to the stretches that this map marks: replacing them by noise, "
-        f"and hearing them alone, changed its number more than {100 * share:.0f} % of {repeats} "
-        "random choices of as many stretches."
+        "The detector does react to the stretches that this map marks: replacing them by noise, "
+        f"and hearing them alone, changed its number more than {_of(beaten, repeats)} random "
+        "choices of as many stretches."
     )
 
 
-def not_faithful(share: float, repeats: int) -> str:
+def not_faithful(beaten: int, repeats: int) -> str:
     return (
-        f"No better than chance on this clip: stretches drawn at random did as well as those that "
-        f"this map marks (more effect than {100 * share:.0f} % of {repeats}). Do not read it as a "
+        "No better than chance on this clip: the stretches that this map marks had more effect "
+        f"than {_of(beaten, repeats)} random choices of as many stretches. Do not read it as a "
         "reason."
     )
+
+
+def _of(count: int, whole: int) -> str:
+    return f"all {whole}" if count == whole else f"{count} of {whole}"
 
 
 NO_PREFERENCE = (

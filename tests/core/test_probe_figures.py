@@ -42,13 +42,23 @@ def test_the_strip_has_a_dot_a_change_and_llrs_apart_from_raw_scores(found: Robu
     assert figure.layout.meta["text"] == found.text
 
 
-def test_turned_signs_stand_out(found: Robustness) -> None:
+def test_turned_signs_have_rings_and_zero_is_in_the_middle(found: Robustness) -> None:
     figure = probe_figures.strip(found, 0.5)
-    gains = [trace for trace in figure.data if trace.name == "louder, quieter"]
-    (trace,) = [trace for trace in gains if "#d00000" in trace.marker.color]
-    turned = [x for x, hue in zip(trace.x, trace.marker.color, strict=True) if hue == "#d00000"]
+    turned = [dict(one.values)[name] for one in found.spreads for name in one.flipped]
     assert turned
-    assert max(turned) < 0
+    assert points(figure, "turns the sign") == pytest.approx(turned)
+    for axis in (figure.layout.xaxis, figure.layout.xaxis2):
+        assert axis.range[0] == -axis.range[1]
+    drawn = max(points(figure, "louder, quieter"))
+    assert figure.layout.xaxis2.range[1] > drawn or figure.layout.xaxis.range[1] > drawn
+
+
+def test_the_band_is_drawn_for_llrs_only(found: Robustness) -> None:
+    figure = probe_figures.strip(found, 0.5)
+    bands = [shape.xref for shape in figure.layout.shapes if (shape.x0, shape.x1) == (-0.5, 0.5)]
+    assert bands == ["x"]
+    zeros = [shape.xref for shape in figure.layout.shapes if (shape.x0, shape.x1) == (0, 0)]
+    assert zeros == ["x", "x2"]
 
 
 def test_each_legend_entry_comes_once(found: Robustness) -> None:

@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from checkpoints.pth import read_pth
 from core import ffmpeg
 from core.detect import Settings, detections, scan
+from core.detectors.aasist import AASIST, Aasist
 from core.fusing import fuse
+from core.intake import decode
+from core.loading import Loaded
 from core.probes import Robustness, Spread, passes, robustness, shortcuts
 from core.rescoring import FUSED, Probing, spread
 from core.types import RATE, Clip, DetectorError, Region, Window
@@ -58,7 +63,7 @@ def test_gain_moves_loudness_by_what_gain_is() -> None:
     assert found.flips
     assert "flips" in seen.text
     assert "12 dB quieter" in seen.text
-    assert "Sign flips" in found.text
+    assert found.text == "The sign flips under harmless changes."
 
 
 def test_what_does_not_apply_is_said_and_not_counted() -> None:
@@ -241,6 +246,30 @@ def test_nothing_hangs_where_nothing_was_decided_or_everything_stays() -> None:
 def test_without_a_detector_there_is_a_sentence() -> None:
     with pytest.raises(DetectorError, match="No detector is installed"):
         robustness(steady(), [])
+
+
+@pytest.mark.shared
+def test_the_published_aasist_flips_where_it_is_known_to(shared_dir: Path) -> None:
+    """A quiet genuine clip of 2.3 s: filled with zeros instead of repeated it changes sides."""
+    clips = list((shared_dir / "corpus" / "flac").rglob("U025a185cfc.flac"))
+    weights = shared_dir / "golden" / "AASIST.pth"
+    if not clips or not weights.is_file():
+        pytest.skip("the corpus or the golden weights are not in ../shared")
+    detector = Aasist(AASIST).eval()
+    detector.load_state_dict(read_pth(weights))
+    checkpoint = replace(loaded().checkpoint, id="aasist-published", detector="aasist")
+    one = Loaded(detector, checkpoint, None)
+    kept = ("padding-zeros", "gain-12", "resampled-hq")
+    chosen = tuple(variant for variant in HARMLESS if variant.key in kept)
+    found = robustness(decode(clips[0]), [one], variants=chosen)
+    values = dict(found.spreads[0].values)
+    assert found.spreads[0].original > 2  # to the wrong side, as it was trained
+    assert values["filled with zeros on both sides"] < -5
+    assert values["12 dB quieter"] < -2
+    assert values["to 44.1 kHz and back (soxr HQ)"] == pytest.approx(
+        found.spreads[0].original, abs=0.3
+    )
+    assert found.flips
 
 
 def test_importing_the_probes_does_not_import_torch() -> None:
