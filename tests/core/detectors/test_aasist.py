@@ -257,3 +257,8 @@ def test_impossible_configurations_are_refused(changes: dict[str, object]) -> No
 def test_the_only_size_is_the_papers() -> None:
     with pytest.raises(ValueError, match="only size is 'paper'"):
         Aasist.build(None, "compact")
+
+
+def test_the_label_says_whether_it_is_sparse() -> None:
+    assert Aasist(replace(SPARSE, k=20)).label == "Sparse AASIST (TopK)"
+    assert Aasist(replace(SPARSE, k=SPARSE.width)).label == "AASIST"
