@@ -23,6 +23,9 @@ Required keys of card.json
 Optional
     dimensions    [{dim, attack, nmi}]: what the dimensions of a TopK embedding stand for, as
                   `training disentangle` measured; the TopK panel shows "d115 · A13 · nMI 1.00"
+
+Beside the card a folder may hold `calibration_scores.csv`, the trials behind `calibration`
+(`core.trials`); the likelihood-ratio card draws on it.
 """
 
 import math

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "training": {"core", "checkpoints"},
 }
 BANNED_IN_UI = {"torch", "numpy", "plotly", "librosa", "captum", "torchaudio", "transformers"}
-WITHOUT_TORCH = {"core/types.py", "core/figures.py", "core/report.py"}
+WITHOUT_TORCH = {"core/types.py", "core/figures.py", "core/probe_figures.py", "core/report.py"}
 MAX_LINES = 450
 
 

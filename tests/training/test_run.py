@@ -8,6 +8,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from checkpoints import store
+from core import trials
+from core.calibration import fit
 from core.loading import load
 from core.registry import DETECTORS
 from tests.training.tiny import TINY, Tiny, make_corpus
@@ -72,6 +74,11 @@ def test_a_frozen_backbone_is_referred_to_not_repeated(tmp_path: Path) -> None:
     assert not any(name.startswith("backbone.") for name in state["model"])
     loaded = load(made)  # hash, strictness and the golden self-test
     assert loaded.calibration is not None
+    kept = trials.read(made.folder / trials.SCORES)  # those the calibration was fitted on
+    assert kept is not None
+    assert fit(kept.columns["spoof_logit"], kept.labels).slope == pytest.approx(
+        loaded.calibration.slope
+    )
     assert torch.equal(loaded.detector.backbone.weight, tensors["weight"])  # type: ignore[union-attr, arg-type]
 
 
