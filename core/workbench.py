@@ -19,6 +19,7 @@ from checkpoints.store import Checkpoint
 from core.limits import Limits
 from core.types import (
     AudioError,
+    ChannelPolicy,
     Clip,
     Detection,
     DetectorError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from core.detect import Settings, Step
     from core.display import Overview
     from core.loading import Loaded
+    from core.preferences import Preferences
     from core.quality import Quality
 
 __all__ = ["PROBLEMS", "Checkpoint", "Inspection", "Limits", "Workbench"]
@@ -74,6 +76,23 @@ class Workbench:
         from core import detect
 
         return detect.Settings()
+
+    def preferences(self, kept: Mapping[str, Any] | None = None) -> "Preferences":
+        """What a browser kept of how clips are to be scored, as far as it can be used."""
+        from core import preferences
+
+        return preferences.read(kept, [one.id for one in self.installed()])
+
+    def default_ids(self) -> list[str]:
+        """The checkpoints that score where nobody named any."""
+        return [one.id for one in self.chosen()] if self.installed() else []
+
+    @staticmethod
+    def prepare(settings: "Settings") -> None:
+        """Apply what holds for the whole process: threads and determinism."""
+        from core import detect
+
+        detect.prepare(settings)
 
     def load(self, checkpoint: Checkpoint) -> "Loaded":
         """The detector of a checkpoint, from memory where it was loaded before.
@@ -130,12 +149,18 @@ class Inspection:
     report: Report | None = None
     window: Window | None = None  # the one whose evidence is on show
     tab: int = 0  # which detector's evidence is on show
+    path: Path | None = None  # what was handed in, as long as it is there
     stopping: threading.Event = field(default_factory=threading.Event)
     explained: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
 
     @classmethod
     def open(
-        cls, path: Path, name: str, limits: "Limits", extra: tuple[Notice, ...] = ()
+        cls,
+        path: Path,
+        name: str,
+        limits: "Limits",
+        extra: tuple[Notice, ...] = (),
+        channels: ChannelPolicy = "mix",
     ) -> "Inspection":
         """Decode and measure a file; `extra` is what else its reader should know.
 
@@ -148,7 +173,7 @@ class Inspection:
 
         clip = intake.decode(path, name, limits.for_intake())
         folder = Path(tempfile.mkdtemp(prefix="spoofscope-"))
-        opened = cls(clip, quality.measure(clip), folder, extra)
+        opened = cls(clip, quality.measure(clip, channels), folder, extra, path=path)
         weakref.finalize(opened, shutil.rmtree, folder, ignore_errors=True)
         return opened
 

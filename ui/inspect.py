@@ -10,6 +10,7 @@ import gradio as gr
 
 from core import sentences
 from core.limits import Limits
+from core.preferences import Preferences
 from core.types import Notice, Report
 from core.workbench import PROBLEMS, Inspection, Workbench
 from ui import markup, pictures, texts, uploads
@@ -136,8 +137,18 @@ def _download(label: str, name: str) -> gr.DownloadButton:
     )
 
 
-def wire(tab: Tab, panels: Panels, conductor: gr.HTML, bench: Workbench, limits: Limits) -> None:
-    """Connect the tab; `conductor` is told which clip and window are on show."""
+def wire(
+    tab: Tab,
+    panels: Panels,
+    conductor: gr.HTML,
+    kept: gr.BrowserState,
+    bench: Workbench,
+    limits: Limits,
+) -> None:
+    """Connect the tab; `conductor` is told which clip and window are on show.
+
+    `kept` has the settings of this browser.
+    """
     outputs = [*tab.outputs, *panels.outputs, conductor]
     scoring: dict[str, Any] = {
         "concurrency_id": "model",
@@ -146,13 +157,13 @@ def wire(tab: Tab, panels: Panels, conductor: gr.HTML, bench: Workbench, limits:
     }
     run = Run(tab, panels, conductor, bench, limits)
     starts: list[tuple[Any, Any, Any]] = [
-        (tab.file.upload, run.from_file, tab.file),
-        (tab.microphone.stop_recording, run.from_microphone, tab.microphone),
+        (tab.file.upload, run.from_file, [tab.file, kept]),
+        (tab.microphone.stop_recording, run.from_microphone, [tab.microphone, kept]),
     ]
     for event, start, given in starts:
         halted = event(_halt, tab.state, None, queue=False, api_visibility="private")
         halted.then(start, given, outputs, api_visibility="private", **scoring)
-    tab.anyway.click(run.anyway, tab.state, outputs, api_visibility="private", **scoring)
+    tab.anyway.click(run.anyway, [tab.state, kept], outputs, api_visibility="private", **scoring)
     tab.stop.click(_stop, tab.state, tab.status, queue=False, api_visibility="private")
     for cleared in (tab.file.clear, tab.microphone.clear):
         halted = cleared(_halt, tab.state, None, queue=False, api_visibility="private")
@@ -182,22 +193,26 @@ class Run:
     bench: Workbench
     limits: Limits
 
-    def from_file(self, path: str | None) -> Iterator[Updates]:
+    def from_file(self, path: str | None, kept: Any = None) -> Iterator[Updates]:
         """A file was dropped."""
         if path is not None:
             given, name = json_text.loads(path)
-            yield from self._guarded(self._new(given, name, ()))
+            yield from self._guarded(self._new(given, name, (), self.bench.preferences(kept)))
 
-    def from_microphone(self, path: str | None) -> Iterator[Updates]:
+    def from_microphone(self, path: str | None, kept: Any = None) -> Iterator[Updates]:
         """A recording was made in the browser."""
         if path is not None:
-            yield from self._guarded(self._new(path, texts.RECORDING, (sentences.microphone(),)))
+            extra = (sentences.microphone(),)
+            mine = self.bench.preferences(kept)
+            yield from self._guarded(self._new(path, texts.RECORDING, extra, mine))
 
-    def anyway(self, inspection: Inspection | None) -> Iterator[Updates]:
+    def anyway(self, inspection: Inspection | None, kept: Any = None) -> Iterator[Updates]:
         """A person overrules the refusal for want of speech."""
         if inspection is not None:
             inspection.stopping.clear()
-            yield from self._guarded(self._score(inspection, score_anyway=True))
+            mine = self.bench.preferences(kept)
+            mine = replace(mine, settings=replace(mine.settings, score_anyway=True))
+            yield from self._guarded(self._score(inspection, mine))
 
     def clear(self) -> Updates:
         """The recording was taken away."""
@@ -232,11 +247,15 @@ class Run:
             yield {tab.strip: strip, tab.status: "", tab.stop: gr.update(visible=False)}
             raise
 
-    def _new(self, path: str, name: str, extra: tuple[Notice, ...]) -> Iterator[Updates]:
+    def _new(
+        self, path: str, name: str, extra: tuple[Notice, ...], mine: Preferences
+    ) -> Iterator[Updates]:
         tab = self.tab
         reading = texts.READING.format(name=sentences.shown(name))
         yield self._blank(markup.head(None, texts.NOT_SCORED_YET), markup.progress(reading))
-        inspection = Inspection.open(uploads.uploaded(path), name, self.limits, extra)
+        inspection = Inspection.open(
+            uploads.uploaded(path), name, self.limits, extra, mine.settings.channels
+        )
         yield {
             tab.facts: markup.facts(inspection.clip),
             tab.strip: markup.head(None, texts.NOT_SCORED_YET) + markup.notices(inspection.notices),
@@ -252,14 +271,14 @@ class Run:
             tab.status: "",
             self.conductor: gr.update(value={"clip": inspection.clip.pcm_sha256}),
         }
-        yield from self._score(inspection, score_anyway=False)
+        yield from self._score(inspection, mine)
 
-    def _score(self, inspection: Inspection, *, score_anyway: bool) -> Iterator[Updates]:
+    def _score(self, inspection: Inspection, mine: Preferences) -> Iterator[Updates]:
         tab = self.tab
         if not self.bench.installed():
             yield {tab.strip: self._without_detector(inspection), tab.status: ""}
             return
-        settings = replace(self.bench.settings(), score_anyway=score_anyway)
+        settings = mine.settings
         refusal = inspection.refusal(settings)
         if refusal is not None:
             over = refusal.code in sentences.OVERRIDABLE
@@ -269,13 +288,15 @@ class Run:
             return
         yield {tab.anyway: gr.update(visible=False)}
         loaded = []
-        for checkpoint in self.bench.chosen():
+        for checkpoint in self.bench.chosen(mine.checkpoints):
             if not self.bench.is_loaded(checkpoint):
                 size = checkpoint.weights.stat().st_size
                 said = sentences.loading(checkpoint.id, size)
                 yield {tab.status: markup.progress(said)}
             loaded.append(self.bench.load(checkpoint))
         yield {tab.stop: gr.update(visible=True), tab.stage: markup.stage("bench", "results")}
+        if not self.limits.space:
+            self.bench.prepare(settings)
         yield from self._scan(inspection, loaded, settings)
         yield self._concluded(inspection)
         first = self.panels.first(inspection, self.conductor, tab.scores)

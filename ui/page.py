@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.limits import Limits
 from core.workbench import PROBLEMS, Workbench
-from ui import api, inspect, markup, models, texts
+from ui import api, inspect, markup, models, settings, texts
 from ui.streams import send_whole
 from ui.theme import CONDUCTOR, STYLE, theme
 
@@ -33,8 +33,11 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
                 tab, panels = inspect.build(limits)
             with gr.Tab("Models", id="models"):
                 cards = models.build(bench)
-        inspect.wire(tab, panels, conductor, bench, limits)
+            with gr.Tab("Settings", id="settings"):
+                chosen = settings.build(bench, limits)
+        inspect.wire(tab, panels, conductor, chosen.kept, bench, limits)
         models.wire(cards, bench)
+        settings.wire(chosen, demo, bench)
         api.wire(bench, limits)
     send_whole(demo)
     demo.queue(max_size=limits.queue, default_concurrency_limit=1)

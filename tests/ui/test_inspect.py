@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from core.limits import Limits
+from core.preferences import Preferences
 from core.workbench import Inspection, Workbench
 from ui import inspect, page, texts
 
@@ -53,7 +54,7 @@ def strips(run: inspect.Run, steps: Iterator[dict[Any, Any]]) -> list[str]:
 def test_a_file_that_is_no_sound_becomes_its_sentence(run: inspect.Run, tmp_path: Path) -> None:
     path = tmp_path / "notes.wav"
     path.write_text("no sound")
-    said = strips(run, run._guarded(run._new(str(path), "my <notes>.wav", ())))
+    said = strips(run, run._guarded(run._new(str(path), "my <notes>.wav", (), Preferences())))
     assert "We could not read sound from “my &lt;notes&gt;.wav”" in said[-1]
     assert "lean-not-scored" in said[-1]
 
@@ -62,10 +63,13 @@ def test_a_path_that_was_not_uploaded_is_not_opened(
     run: inspect.Run, tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    last = strips(run, run._guarded(run._new(str(tone), tone.name, ())))[-1]
+    last = strips(run, run._guarded(run._new(str(tone), tone.name, (), Preferences())))[-1]
     assert texts.NOT_UPLOADED in last
     outside = tmp_path / "uploads" / ".." / tone.name
-    assert texts.NOT_UPLOADED in strips(run, run._guarded(run._new(str(outside), "x", ())))[-1]
+    assert (
+        texts.NOT_UPLOADED
+        in strips(run, run._guarded(run._new(str(outside), "x", (), Preferences())))[-1]
+    )
 
 
 def test_a_bug_is_raised_and_owned_up_to(run: inspect.Run) -> None:
@@ -81,7 +85,7 @@ def test_a_bug_is_raised_and_owned_up_to(run: inspect.Run) -> None:
 def test_old_results_leave_first_and_facts_come_before_pictures(
     run: inspect.Run, tone: Path
 ) -> None:
-    steps = list(run._new(str(tone), tone.name, ()))
+    steps = list(run._new(str(tone), tone.name, (), Preferences()))
     assert 'class=""' in steps[0][run.tab.stage]
     facts = next(n for n, s in enumerate(steps[1:], 1) if run.tab.facts in s)
     pictures = next(n for n, s in enumerate(steps[1:], 1) if run.tab.overview in s)
@@ -92,7 +96,7 @@ def test_old_results_leave_first_and_facts_come_before_pictures(
 
 
 def test_no_detector_is_said_with_what_to_do(run: inspect.Run, tone: Path) -> None:
-    last = strips(run, run._new(str(tone), tone.name, ()))[-1]
+    last = strips(run, run._new(str(tone), tone.name, (), Preferences()))[-1]
     assert "No detector is installed. Nothing was scored." in last
     assert "python -m core fetch" in last
 

@@ -18,7 +18,8 @@ def applied(value: Any, edits: list[list[Any]]) -> Any:
 
 @pytest.fixture
 def demo() -> gr.Blocks:
-    with gr.Blocks() as made:
+    made = gr.Blocks()
+    with made:
         plot, text = gr.Plot(), gr.HTML()
         gr.Button().click(lambda: (None, ""), None, [plot, text])
     send_whole(made)
