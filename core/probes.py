@@ -261,7 +261,9 @@ def _spread(name: str, title: str, run: _Run, band: float) -> Spread | None:
     if original is None:
         return None
     values = tuple(
-        (one.name, value) for one in run.tried if (value := one.numbers.of(name)[0]) is not None
+        (one.name, value)
+        for one in run.tried
+        if (value := one.numbers.beside(run.original, name)) is not None
     )
     flipped = tuple(change for change, value in values if value * original < 0)
     every = [original, *(value for _, value in values)]
@@ -279,7 +281,7 @@ def _spread(name: str, title: str, run: _Run, band: float) -> Spread | None:
 
 def _reliance(name: str, title: str, original: Numbers, one: Tried, band: float) -> Reliance | None:
     before, quantity = original.of(name)
-    after, _ = one.numbers.of(name)
+    after = one.numbers.beside(original, name)
     if before is None or after is None:
         return None
     what = SHORTCUTS[one.key]

@@ -216,11 +216,13 @@ def _scored(
 
 def _changes(loaded: Sequence["Loaded"], pieces: Sequence[Piece]) -> list[Change]:
     whole = next((one for one in pieces if one.key == "whole"), None)
-    changes = []
+    changes: list[Change] = []
+    if whole is None:
+        return changes
     for name, title in titles_of(loaded).items():
-        before, quantity = whole.numbers.of(name) if whole else (None, "")
+        before, quantity = whole.numbers.of(name)
         for piece in pieces:
-            after, _ = piece.numbers.of(name)
+            after = piece.numbers.beside(whole.numbers, name)
             if piece.key == "whole" or before is None or after is None:
                 continue
             text = words.region_change(title, quantity, piece.name, before, after)

@@ -69,6 +69,15 @@ class Numbers:
             return (None if score is None else score.spoof_logit), "spoof_logit"
         return score.llr, "llr"
 
+    def beside(self, original: "Numbers", name: str) -> float | None:
+        """The number to hold against that of `original`; None where there is none.
+
+        A fused llr of fewer detectors is another number: it is not held against one of all.
+        """
+        if name == FUSED and self.scores.keys() != original.scores.keys():
+            return None
+        return self.of(name)[0]
+
 
 @dataclass(slots=True)
 class Bench:

@@ -157,6 +157,15 @@ def test_a_detector_that_fails_is_left_out_of_that_change() -> None:
     assert [name for name, _ in found.spreads[0].values] == [second.name]
 
 
+def test_a_fused_llr_of_fewer_detectors_is_not_compared() -> None:
+    broken = Loudness(offset=-4.0)
+    broken.fails_at = 2
+    two = [loaded(), loaded(broken, "loudness-2")]
+    found = robustness(steady(), two, [Window(0, 64_600)], CALM, variants=QUICK[:2])
+    assert [name for name, _ in by_name(found, FUSED).values] == [QUICK[1].name]
+    assert len(by_name(found, "loudness-1").values) == 2
+
+
 def test_codecs_are_tried_where_ffmpeg_is_and_named_where_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
