@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from core.canvas import GREY, plain, timed
 from core.figures import draw, is_time, labels
 from core.report_words import llr_text, raw
-from core.types import Detection, Evidence, Region, Report, Window
+from core.types import Detection, Evidence, Region, Report, Samples, Window
 
 A_HUE, B_HUE = "#2A8BD0", "#E69F00"
 BARS = 40  # of a difference, the largest
@@ -72,6 +73,8 @@ def differences(a: Sequence[Evidence], b: Sequence[Evidence]) -> list[Difference
             continue
         if one.values.ndim != other.values.ndim or one.values.ndim > 2:
             continue
+        if one.scope == "model" and np.array_equal(one.values, other.values):
+            continue  # the same model on both sides
         found.append(_difference(one, other))
     return found
 
@@ -259,3 +262,22 @@ def _list(names: Sequence[str]) -> str:
         return "none"
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
+
+
+@dataclass(frozen=True, slots=True)
+class OneChannel:
+    """One channel of a recording, to be drawn and heard alone."""
+
+    whole: Samples
+    number: int
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+    @property
+    def length(self) -> int:
+        return self.whole.length
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        return self.whole.read(start, stop)[self.number : self.number + 1]

@@ -173,14 +173,14 @@ def wire(
     tab: Tab,
     bench: Workbench,
     limits: Limits,
-    settings: Sequence[Any],
+    kept: gr.BrowserState,
     opened: Callable[[Any, gr.State], None],
 ) -> None:
     """Connect the tab.
 
     Parameters
     ----------
-    settings : the components that `bench.settings` takes its values from, none or one.
+    kept : the settings of this browser.
     opened : is given the event of a picked row and the state that holds it, and opens it.
     """
     desk = Handlers(tab, bench, limits)
@@ -188,10 +188,10 @@ def wire(
     light: dict[str, Any] = {**quiet, "queue": False}
     for source in (tab.file, tab.folder):
         halted = source.upload(_halt, tab.state, None, **light)
-        halted.then(desk.handed_in, [source, tab.detectors], tab.outputs, **quiet)
+        halted.then(desk.handed_in, [source, tab.detectors, kept], tab.outputs, **quiet)
     cleared = tab.file.clear(_halt, tab.state, None, **light)
     cleared.then(desk.clear, None, tab.outputs, **light)
-    inputs = [tab.state, tab.detectors, tab.remember, *settings]
+    inputs = [tab.state, tab.detectors, tab.remember, kept]
     tab.start.click(
         desk.start, inputs, tab.outputs, concurrency_id="batch", concurrency_limit=1, **quiet
     )
@@ -224,7 +224,7 @@ class Handlers:
         most = self.limits.max_bytes
         return Bounds(self.limits.batch_files, most, 4 * most)
 
-    def handed_in(self, given: list[str] | None, ids: list[str]) -> Updates:
+    def handed_in(self, given: list[str] | None, ids: list[str], kept: Any = None) -> Updates:
         """Files were dropped: list them, and say how long they will take."""
         if not given:
             return {self.tab.state: gr.skip()}
@@ -233,12 +233,12 @@ class Handlers:
         blank = self.clear()
         blank |= {
             self.tab.state: desk,
-            self.tab.listed: _said(self._listed(desk, ids), desk.notices),
+            self.tab.listed: _said(self._listed(desk, ids, kept), desk.notices),
             self.tab.start: gr.update(interactive=bool(desk.items)),
         }
         return blank
 
-    def _listed(self, desk: Desk, ids: list[str]) -> str:
+    def _listed(self, desk: Desk, ids: list[str], kept: Any) -> str:
         count = len(desk.items)
         said = f"{count} recording" + ("s" if count != 1 else "")
         sound = sum(expected_seconds(item) for item in desk.items)
@@ -246,7 +246,7 @@ class Handlers:
         time_ = texts.BATCH_NO_ESTIMATE
         if chosen and all(self.bench.is_loaded(one) for one in chosen):
             loaded = [self.bench.load(one) for one in chosen]
-            settings = self.bench.settings()
+            settings = self.bench.preferences(kept).settings
             needed = estimate(desk.items, pace(loaded, settings), settings)
             time_ = texts.BATCH_ESTIMATE.format(time=sentences.span(needed))
         return texts.BATCH_READY.format(count=said, sound=sentences.span(sound), estimate=time_)
@@ -285,7 +285,7 @@ class Handlers:
         return given, markup.progress(texts.BATCH_OPENING.format(name=sentences.shown(row.name)))
 
     def start(
-        self, desk: Desk | None, ids: list[str], remember: bool, *settings: Any
+        self, desk: Desk | None, ids: list[str], remember: bool, kept: Any = None
     ) -> Iterator[Updates]:
         """Score what is on the desk and not done yet."""
         tab = self.tab
@@ -295,7 +295,7 @@ class Handlers:
         desk.stopping.clear()
         yield {tab.start: gr.update(interactive=False), tab.stop: gr.update(interactive=True)}
         try:
-            yield from self._run(desk, ids, self.bench.settings(*settings), remember)
+            yield from self._run(desk, ids, self.bench.preferences(kept).settings, remember)
         except PROBLEMS as problem:
             yield {tab.status: markup.head("not scored", "Not scored", str(problem))}
         except Exception:

@@ -27,7 +27,8 @@ BATCH_UNREADABLE = "Nothing to open: {problem}"
 BATCH_OPENING = "Opening “{name}” in Inspect."
 BATCH_COLUMNS = (
     "LLR and highest: natural log, positive speaks for spoof. Highest is the one window that "
-    "speaks loudest for spoof, and where it is. A raw score is not calibrated; its size has no meaning."
+    "speaks loudest for spoof, and where it is. A raw score is not calibrated; its size has no "
+    "meaning."
 )
 CSV, JSON, HTML = "Table as CSV", "All numbers as JSON", "Report as HTML"
 
@@ -58,7 +59,6 @@ COMPARE_NO_MAPS = "These detectors show nothing that can be compared here."
 COMPARE_EQUAL_BYTES = "A and B are the same recording."
 COMPARE_DONE = "Both sides are scored."
 COMPARE_STOPPED = "Stopped. What was scored is below; the rest is blank."
-BELONGS_TO_MODEL = " These weights belong to the model, not to the recordings."
 
 REPORT_HELP = (
     "Reports of recordings that were analysed since this page was opened. A bundle holds the "
