@@ -148,7 +148,11 @@ def level_values(one: go.Figure, other: go.Figure) -> None:
 
 
 def _level_colours(one: go.Figure, other: go.Figure) -> None:
-    pairs = zip(one.select_traces("heatmap"), other.select_traces("heatmap"), strict=False)
+    pairs = zip(
+        one.select_traces({"type": "heatmap"}),
+        other.select_traces({"type": "heatmap"}),
+        strict=False,
+    )
     for trace, twin in pairs:
         if trace.zmin is not None and twin.zmin is not None:
             trace.zmin = twin.zmin = min(trace.zmin, twin.zmin)
@@ -158,7 +162,12 @@ def _level_colours(one: go.Figure, other: go.Figure) -> None:
         low, high = min(s.cmin for s in scales), max(s.cmax for s in scales)
         for scale in scales:
             scale.cmin, scale.cmax = low, high
-    lines = [trace for figure in (one, other) for trace in figure.data if trace.fill == "tozeroy"]
+    lines = [
+        trace
+        for figure in (one, other)
+        for trace in figure.select_traces({"type": "scatter"})
+        if trace.fill == "tozeroy"
+    ]
     if lines:
         top = max(float(np.nanmax(trace.y)) for trace in lines)
         low = min(0.0, *(float(np.nanmin(trace.y)) for trace in lines))
