@@ -145,7 +145,11 @@ def app(checkpoints: Path, log: Path, **environment: str) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -184,35 +188,55 @@ class Watch:
             self.faults.append(f"console: {text}")
 
 
-@contextmanager
-def visit(
-    chromium: str, address: str, *, microphone: Path | None = None, **context: Any
-) -> Iterator[Any]:
-    """A page of a fresh browser; the test fails on anything in its `Watch`."""
+@pytest.fixture(scope="session")
+def browser(chromium: str, speech: Path) -> Iterator[Any]:
+    """One Chromium for all tests; its microphone hears the machine speech."""
     from playwright.sync_api import sync_playwright
 
-    flags = FLAGS.split()
-    if microphone is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={microphone}")
+    flags = [*FLAGS.split(), f"--use-file-for-fake-audio-capture={speech}"]
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, headless=True, args=flags)
+        found = play.chromium.launch(executable_path=chromium, headless=True, args=flags)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def address(scoring_checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One app for all tests that score."""
+    with app(scoring_checkpoints, tmp_path_factory.mktemp("app") / "app.log") as found:
+        yield found
+
+
+@contextmanager
+def visit(browser: Any, address: str, **context: Any) -> Iterator[Any]:
+    """A page with a memory of its own; the test fails on anything in its `Watch`."""
+    options: dict[str, Any] = {"viewport": {"width": 1400, "height": 1000}, **context}
+    own = browser.new_context(permissions=["microphone"], accept_downloads=True, **options)
+    try:
+        tab = own.new_page()
+        watch = Watch(tab, address.partition("?")[0])
+        tab.goto(address)
+        tab.wait_for_selector("#drop input[type=file]", state="attached")
         try:
-            options: dict[str, Any] = {"viewport": {"width": 1400, "height": 1000}, **context}
-            tab = browser.new_context(
-                permissions=["microphone"], accept_downloads=True, **options
-            ).new_page()
-            watch = Watch(tab, address)
-            tab.goto(address)
-            tab.wait_for_selector("#drop input[type=file]", state="attached")
-            try:
-                yield tab
-            except Exception:
-                picture(tab, "failure")
-                print(f"faults of the page: {watch.faults}")  # noqa: T201 - shown with the failure
-                raise
-            assert watch.faults == []
-        finally:
-            browser.close()
+            yield tab
+        except Exception:
+            picture(tab, "failure")
+            print(f"faults of the page: {watch.faults}")  # noqa: T201 - shown with the failure
+            raise
+        assert watch.faults == []
+    finally:
+        own.close()
+
+
+def drop(page: Any, path: Path) -> None:
+    """Hand a file to the Inspect tab."""
+    page.set_input_files("#drop input[type=file]", str(path))
+
+
+def scored(page: Any) -> str:
+    """Wait until the clip in hand has its evidence; the words of the strip."""
+    page.wait_for_selector("#evidence-1 .js-plotly-plot .main-svg", timeout=120_000)
+    return str(page.inner_text("#strip"))
 
 
 def picture(page: Any, name: str) -> None:

@@ -2,32 +2,18 @@
 
 import re
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import app, picture, visit
+from tests.browser.conftest import app, drop, picture, scored, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+RANGES = """() => [...document.querySelectorAll('.js-plotly-plot')]
+    .filter(g => g.layout?.meta?.extent && g.offsetParent && g.closest('#bench, #results'))
+    .map(g => g._fullLayout.xaxis.range)"""
 LEANS = re.compile("Leans|Mixed|Inconclusive|Not scored")
-
-
-@pytest.fixture(scope="module")
-def address(scoring_checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with app(scoring_checkpoints, tmp_path_factory.mktemp("app") / "app.log") as found:
-        yield found
-
-
-def drop(page: Any, path: Path) -> None:
-    page.set_input_files("#drop input[type=file]", str(path))
-
-
-def scored(page: Any) -> str:
-    """Wait until the clip in hand has its evidence; the words of the strip."""
-    page.wait_for_selector("#evidence-1 .js-plotly-plot .main-svg", timeout=120_000)
-    return str(page.inner_text("#strip"))
 
 
 def box_of(page: Any, plot: str, subplot: int) -> dict[str, float]:
@@ -44,16 +30,12 @@ def playing_at(page: Any) -> float:
 
 def ranges(page: Any) -> list[list[float]]:
     """The x range of every plot that is on the clock."""
-    found = page.evaluate(
-        """[...document.querySelectorAll('.js-plotly-plot')]
-        .filter(g => g.layout?.meta?.extent && g.offsetParent)
-        .map(g => g._fullLayout.xaxis.range)"""
-    )
+    found = page.evaluate(RANGES)
     return [[float(edge) for edge in pair] for pair in found]
 
 
-def test_a_wav_from_drop_to_evidence(chromium: str, address: str, speech: Path) -> None:
-    with visit(chromium, address) as page:
+def test_a_wav_from_drop_to_evidence(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
         drop(page, speech)
         page.wait_for_selector("#facts .facts")
         assert "fox.wav" in page.inner_text("#facts")
@@ -74,9 +56,9 @@ def test_a_wav_from_drop_to_evidence(chromium: str, address: str, speech: Path) 
 
 
 def test_click_seeks_and_a_window_plays_itself_only(
-    chromium: str, address: str, speech: Path
+    browser: Any, address: str, speech: Path
 ) -> None:
-    with visit(chromium, address) as page:
+    with visit(browser, address) as page:
         drop(page, speech)
         scored(page)
         box = box_of(page, "#overview", 1)
@@ -99,10 +81,8 @@ def test_click_seeks_and_a_window_plays_itself_only(
         assert playing_at(page) == pytest.approx(4.0375, abs=0.08)
 
 
-def test_zoom_is_shared_and_a_double_click_resets(
-    chromium: str, address: str, speech: Path
-) -> None:
-    with visit(chromium, address) as page:
+def test_zoom_is_shared_and_a_double_click_resets(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
         drop(page, speech)
         scored(page)
         whole = ranges(page)[0]
@@ -112,20 +92,20 @@ def test_zoom_is_shared_and_a_double_click_resets(
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.3, middle, steps=8)
         page.mouse.up()
-        page.wait_for_timeout(700)
+        page.wait_for_function(f"({RANGES})()[1][1] < {whole[1] / 2}")
         first, second = ranges(page)[:2]
         assert first == pytest.approx(second, abs=1e-3)
         assert first[1] - first[0] == pytest.approx(0.2 * whole[1], abs=0.1)
         picture(page, "inspect_zoomed")
         page.mouse.dblclick(box["x"] + box["width"] * 0.6, middle)
-        page.wait_for_timeout(900)
+        page.wait_for_function(f"({RANGES})().slice(0, 2).every(r => r[1] == {whole[1]})")
         assert ranges(page)[:2] == [whole, whole]
 
 
 def test_m_four_a_is_read_and_the_old_result_leaves(
-    chromium: str, address: str, speech: Path, m4a: Path, tmp_path: Path
+    browser: Any, address: str, speech: Path, m4a: Path, tmp_path: Path
 ) -> None:
-    with visit(chromium, address) as page:
+    with visit(browser, address) as page:
         drop(page, m4a)
         scored(page)
         assert "AAC" in page.inner_text("#facts").upper()
@@ -142,14 +122,14 @@ def test_m_four_a_is_read_and_the_old_result_leaves(
         picture(page, "bad_file")
 
 
-def test_silence_is_not_scored(chromium: str, address: str, tmp_path: Path) -> None:
+def test_silence_is_not_scored(browser: Any, address: str, tmp_path: Path) -> None:
     path = tmp_path / "silence.wav"
     data = bytes(2 * 16_000 * 3)
     head = struct.pack(
         "<4sI8sIHHIIHH", b"RIFF", 36 + len(data), b"WAVEfmt ", 16, 1, 1, 16_000, 32_000, 2, 16
     )
     path.write_bytes(head + struct.pack("<4sI", b"data", len(data)) + data)
-    with visit(chromium, address) as page:
+    with visit(browser, address) as page:
         drop(page, path)
         page.wait_for_selector("#overview .js-plotly-plot .main-svg")
         page.wait_for_selector("#strip .lean-not-scored")
@@ -157,10 +137,10 @@ def test_silence_is_not_scored(chromium: str, address: str, tmp_path: Path) -> N
         assert not page.locator("#anyway").is_visible()
 
 
-def test_a_recording_from_the_microphone(chromium: str, address: str, speech: Path) -> None:
-    with visit(chromium, address, microphone=speech) as page:
+def test_a_recording_from_the_microphone(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
         page.click("#microphone .record-button")
-        page.wait_for_timeout(6_000)
+        page.wait_for_timeout(4_000)  # there is nothing to wait for but the recording itself
         page.click("#microphone .stop-button")
         page.wait_for_selector("#overview .heatmaplayer image", timeout=30_000)
         page.wait_for_function(
@@ -170,12 +150,10 @@ def test_a_recording_from_the_microphone(chromium: str, address: str, speech: Pa
 
 
 @pytest.mark.parametrize("look", ["dark", "phone"])
-def test_other_looks(chromium: str, address: str, speech: Path, look: str) -> None:
+def test_other_looks(browser: Any, address: str, speech: Path, look: str) -> None:
     context: dict[str, Any] = {"viewport": {"width": 420, "height": 900}} if look == "phone" else {}
-    with visit(chromium, address, **context) as page:
-        if look == "dark":
-            page.goto(address + "?__theme=dark")
-            page.wait_for_selector("#drop input[type=file]", state="attached")
+    theme = "?__theme=dark" if look == "dark" else ""
+    with visit(browser, address + theme, **context) as page:
         drop(page, speech)
         scored(page)
         picture(page, f"inspect_{look}")
@@ -183,8 +161,8 @@ def test_other_looks(chromium: str, address: str, speech: Path, look: str) -> No
         assert wide <= 0
 
 
-def test_the_models_tab(chromium: str, address: str) -> None:
-    with visit(chromium, address) as page:
+def test_the_models_tab(browser: Any, address: str) -> None:
+    with visit(browser, address) as page:
         page.get_by_role("tab", name="Models").click()
         page.click("#self-test")
         page.wait_for_selector("#models .good", timeout=60_000)
@@ -192,10 +170,8 @@ def test_the_models_tab(chromium: str, address: str) -> None:
         picture(page, "models")
 
 
-def test_without_a_detector_the_facts_are_there(
-    chromium: str, speech: Path, tmp_path: Path
-) -> None:
-    with app(tmp_path, tmp_path / "app.log") as address, visit(chromium, address) as page:
+def test_without_a_detector_the_facts_are_there(browser: Any, speech: Path, tmp_path: Path) -> None:
+    with app(tmp_path, tmp_path / "app.log") as address, visit(browser, address) as page:
         drop(page, speech)
         page.wait_for_selector("#overview .heatmaplayer image")
         page.wait_for_selector("#strip .lean-not-scored")
