@@ -8,7 +8,6 @@ from html import escape
 from core import report_words as words
 from core.batch import Row, by_highest, counts
 from core.report import as_cell
-from core.report_html import POLICY, STYLE
 from core.report_words import Heading
 from core.sentences import clock, shown
 from core.types import Lean
@@ -51,6 +50,8 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def to_html(rows: Sequence[Row], heading: Heading | None = None) -> str:
     """A page that needs nothing else: what it comes to, the table, then each recording."""
+    from core.report_html import POLICY, STYLE  # it draws, and the first page must not wait
+
     heading = heading or Heading()
     head = (
         f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'

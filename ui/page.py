@@ -9,9 +9,9 @@ import gradio as gr
 
 from core.limits import Limits
 from core.workbench import PROBLEMS, Workbench
-from ui import api, inspect, markup, models, settings, texts
+from ui import api, desk, inspect, markup, models, settings, texts
 from ui.streams import send_whole
-from ui.theme import CONDUCTOR, STYLE, theme
+from ui.theme import CONDUCTOR, DESK_STYLE, STYLE, theme
 
 
 def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Blocks:
@@ -28,14 +28,16 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
         conductor = gr.HTML(
             {}, html_template="", js_on_load=CONDUCTOR.read_text(), elem_id="conductor"
         )
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Inspect", id="inspect"):
                 tab, panels = inspect.build(limits)
+            others = desk.build(bench, limits)
             with gr.Tab("Models", id="models"):
                 cards = models.build(bench)
             with gr.Tab("Settings", id="settings"):
                 chosen = settings.build(bench, limits)
         inspect.wire(tab, panels, conductor, chosen.kept, bench, limits)
+        desk.wire(others, tabs, (tab, panels, conductor), chosen.kept, bench, limits)
         models.wire(cards, bench)
         settings.wire(chosen, demo, bench)
         api.wire(bench, limits)
@@ -49,7 +51,7 @@ def launch_options(limits: Limits | None = None) -> dict[str, Any]:
     limits = limits or Limits.here()
     return {
         "theme": theme(),
-        "css_paths": [STYLE],
+        "css_paths": [STYLE, DESK_STYLE],
         "share": False,
         "show_error": False,
         "ssr_mode": False,

@@ -107,7 +107,7 @@ def build() -> Tab:
             outcome = gr.HTML("", elem_id="verify-outcome")
     return Tab(
         clips, case, examiner, note, formats, maps, originals, make, said, files,
-        bundle, recordings, verify, outcome, gr.State(Session.open),
+        bundle, recordings, verify, outcome, gr.State(None),
     )  # fmt: skip
 
 
@@ -131,9 +131,9 @@ def wire(
     light: dict[str, Any] = {**quiet, "queue": False}
     work: dict[str, Any] = {**quiet, "concurrency_id": "model", "concurrency_limit": 1}
     inspected, batch, comparison = states
-    inspected.change(remember, [tab.session, inspected], None, **light)
+    inspected.change(remember, [tab.session, inspected], tab.session, **light)
     listing = [tab.session, inspected, batch, comparison, tab.clips]
-    opened.select(listed, listing, tab.clips, **light)
+    opened.select(listed, listing, [tab.session, tab.clips], **light)
     desk = Handlers(bench, limits)
     fields = [tab.case, tab.examiner, tab.note, tab.formats, tab.maps, tab.originals]
     tab.make.click(desk.make, [tab.session, tab.clips, *fields], [tab.said, tab.files], **work)
@@ -143,24 +143,26 @@ def wire(
             event(lambda: "", None, tab.outcome, **light)
 
 
-def remember(session: Session, inspection: Inspection | None) -> None:
+def remember(session: Session | None, inspection: Inspection | None) -> Session:
     """Keep hold of a clip that was opened in Inspect, so that it can be reported later."""
+    session = session or Session.open()
     if inspection is not None and inspection not in session.inspections:
         session.inspections.append(inspection)
         del session.inspections[:-KEPT]
+    return session
 
 
 def listed(
-    session: Session,
+    session: Session | None,
     inspection: Inspection | None,
     desk: Desk | None,
     wanted: Wanted | None,
     chosen: list[str],
-) -> Any:
+) -> tuple[Session, Any]:
     """All recordings that have a report, those chosen before still chosen; else the last."""
     from core.dossier import Subject
 
-    remember(session, inspection)
+    session = remember(session, inspection)
     seen = list(session.inspections)
     if wanted is not None and wanted.pair is not None:
         seen += [half.inspection for half in wanted.pair.sides]
@@ -175,7 +177,7 @@ def listed(
     kept = [key for key in chosen if key in session.subjects]
     value = kept or [key for _, key in choices[-1:]]
     info = None if choices else texts.REPORT_NOTHING
-    return gr.CheckboxGroup(choices=choices, value=value, info=info)
+    return session, gr.CheckboxGroup(choices=choices, value=value, info=info)
 
 
 def _label(subject: "Subject") -> str:
@@ -196,7 +198,7 @@ class Handlers:
 
     def make(
         self,
-        session: Session,
+        session: Session | None,
         chosen: list[str],
         case: str,
         examiner: str,
@@ -208,8 +210,9 @@ class Handlers:
 
         nothing = gr.update(value=None, visible=False)
         formats = [LABELS[name] for name in choices[0]]
-        subjects = [session.subjects[key] for key in chosen if key in session.subjects]
-        if not subjects or not formats:
+        known = {} if session is None else session.subjects
+        subjects = [known[key] for key in chosen if key in known]
+        if session is None or not subjects or not formats:
             yield markup.progress(texts.REPORT_CHOOSE), nothing
             return
         try:

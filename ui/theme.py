@@ -6,6 +6,7 @@ import gradio as gr
 
 FOLDER = Path(__file__).resolve().parent
 STYLE = FOLDER / "style.css"
+DESK_STYLE = FOLDER / "desk.css"
 CONDUCTOR = FOLDER / "conductor.js"
 SANS = ("system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
