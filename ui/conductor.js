@@ -140,6 +140,7 @@ const acts = {
   whole: () => seek(0),
   window: () => (state.window ? hear(state.window.start, state.window.stop) : step(1)),
   loop: (button) => button?.setAttribute("aria-pressed", String((state.loop = !state.loop))),
+  stretch: () => state.view && seek(state.view.start, state.view.stop),
   zoom: () => state.window && show(state.window),
   reset: () => show(null),
   back: () => player() && (player().currentTime -= 1),

@@ -13,7 +13,7 @@ from core.limits import Limits
 from core.preferences import Preferences
 from core.types import Notice, Report
 from core.workbench import PROBLEMS, Inspection, Workbench
-from ui import markup, pictures, texts, uploads
+from ui import markup, pictures, questions, texts, uploads
 from ui.evidence import Clicks, Panels
 
 Updates = dict[Any, Any]
@@ -42,6 +42,7 @@ class Tab:
     html: gr.DownloadButton
     stage: gr.HTML
     state: gr.State
+    asked: questions.Panel
 
     @property
     def outputs(self) -> list[Any]:
@@ -60,6 +61,7 @@ class Tab:
             self.html,
             self.stage,
             self.state,
+            *self.asked.outputs,
         ]
 
 
@@ -106,6 +108,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             json = _download(texts.JSON, "json")
             csv = _download(texts.CSV, "csv")
             html = _download(texts.HTML, "html")
+        asked = questions.Panel.build()
         panels = Panels.build()
     state = gr.State(None)
     return (
@@ -126,6 +129,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             html,
             stage,
             state,
+            asked,
         ),
         panels,
     )
@@ -169,6 +173,7 @@ def wire(
         halted = cleared(_halt, tab.state, None, queue=False, api_visibility="private")
         halted.then(run.clear, None, outputs, queue=False, api_visibility="private")
     Clicks(panels, tab.state, tab.scores, conductor).wire()
+    questions.wire(tab.asked, tab.state, tab.stop, conductor)
 
 
 def _halt(inspection: Inspection | None) -> None:
@@ -230,7 +235,7 @@ class Run:
         updates |= {tab.json: gr.update(value=None, interactive=False)}
         updates |= {tab.csv: gr.update(value=None, interactive=False)}
         updates |= {tab.html: gr.update(value=None, interactive=False)}
-        return updates | self.panels.blank()
+        return updates | tab.asked.blank() | self.panels.blank()
 
     def _guarded(self, steps: Iterator[Updates]) -> Iterator[Updates]:
         """Say what is meant for people; let bugs crash into the log, with a plain sentence."""

@@ -162,6 +162,30 @@ def table(numbers: "Table") -> str:
     )
 
 
+def answer(
+    title: str, badge: str, text: str, sentences: Sequence[str], numbers: "Table | None"
+) -> str:
+    """What came of a question: title with its badge, sentences, table."""
+    mark = f'<span class="badge">⚑ {escape(badge)}</span>' if badge else ""
+    head_ = f"<h3>{escape(title)}{mark}</h3>" if title else ""
+    lead = f'<p class="said">{escape(text)}</p>' if text else ""
+    items = "".join(f"<li>{escape(one)}</li>" for one in sentences)
+    listed = f'<ul class="answers">{items}</ul>' if items else ""
+    return f'<div class="answer">{head_}{lead}{listed}{folded(numbers) if numbers else ""}</div>'
+
+
+def folded(numbers: "Table") -> str:
+    """A table that opens when it is asked for."""
+    summary = f"<summary>{texts.NUMBERS}</summary>"
+    return f'<details class="numbers">{summary}{table(numbers)}</details>'
+
+
+def marked(regions: Sequence[tuple[Region, str]]) -> str:
+    """Stretches with their notes."""
+    items = "".join(f"<li><b>{seconds(region)}</b> {escape(note)}</li>" for region, note in regions)
+    return f'<ul class="answers">{items}</ul>'
+
+
 TRANSPORT = f"""<div class="transport" role="toolbar" aria-label="Listening">
 <button type="button" data-act="play" aria-label="Play or pause">▶ ❚❚</button>
 <button type="button" data-act="whole">whole clip</button>

@@ -1,0 +1,182 @@
+"""What a person may ask of a clip that is scored, each with its picture, sentences and table.
+
+For the app; every question takes what `core.probes` and its kin take and gives an `Answer`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.detect import Settings, StopSign
+from core.numbers import Table
+from core.rescoring import OnProbing
+from core.types import Clip, Detection, Evidence, Region, Source, Window
+
+if TYPE_CHECKING:
+    from core.faithfulness import Faithfulness
+    from core.likelihood import Facts
+    from core.loading import Loaded
+    from core.quality import Quality
+    from core.region_files import Marked
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to show. `badge` is a word of warning, empty where there is none."""
+
+    title: str
+    text: str
+    badge: str
+    sentences: tuple[str, ...]
+    table: Table
+    figure: Any | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A clip with its detectors, and how to say how far a question has come."""
+
+    clip: Clip
+    loaded: tuple["Loaded", ...]
+    settings: Settings
+    on_step: OnProbing | None = None
+    should_stop: StopSign | None = None
+
+    def robustness(self) -> Answer:
+        """Whether the numbers stay under changes that should not matter."""
+        from core import probe_figures, probe_tables, probes
+
+        found = probes.robustness(
+            self.clip, self.loaded, None, self.settings, self.on_step, self.should_stop
+        )
+        return Answer(
+            "Robustness: the same sound under harmless changes",
+            found.text,
+            "sign flips" if found.flips else "",
+            tuple(one.text for one in found.spreads),
+            probe_tables.robustness(found),
+            probe_figures.strip(found, self.settings.band) if found.spreads else None,
+        )
+
+    def shortcuts(self, speech: Sequence[Region]) -> Answer:
+        """Whether a decision hangs on something that is not speech."""
+        from core import probe_figures, probe_tables, probes
+
+        found = probes.shortcuts(
+            self.clip,
+            self.loaded,
+            None,
+            self.settings,
+            self.on_step,
+            self.should_stop,
+            speech=speech,
+        )
+        title = "Shortcuts: the same sound without what a detector might lean on"
+        drawn = found.reliances
+        return Answer(
+            title,
+            found.text,
+            "hangs on a shortcut" if found.hangs else "",
+            found.sentences,
+            probe_tables.shortcuts(found),
+            probe_figures.dumbbells(drawn, self.settings.band, "Shortcuts") if drawn else None,
+        )
+
+    def what_if(self, region: Region, channel: str = "mix") -> Answer:
+        """What a stretch does to the numbers."""
+        from core import probe_figures, probe_tables, regions
+
+        found = regions.what_if(
+            self.clip,
+            region,
+            self.loaded,
+            self.settings,
+            channel,
+            self.on_step,
+            self.should_stop,
+        )
+        where = f"{found.region.start:.2f}–{found.region.stop:.2f} s"
+        drawn = found.changes
+        return Answer(
+            f"The stretch {where}: alone, cut out, silenced",
+            " ".join(found.notes),
+            "",
+            tuple(one.text for one in found.changes),
+            probe_tables.what_if(found),
+            probe_figures.dumbbells(drawn, self.settings.band, f"Stretch {where}")
+            if drawn
+            else None,
+        )
+
+    def faithfulness(
+        self, one: "Loaded", window: Window, evidence: Evidence
+    ) -> "Faithfulness | None":
+        """Whether a map marks what its detector reacts to; None where it cannot be tested."""
+        from core import faithfulness
+
+        if not faithfulness.can_test(evidence):
+            return None
+        return faithfulness.faithfulness(
+            self.clip,
+            one,
+            window,
+            evidence,
+            self.settings,
+            on_step=self.on_step,
+            should_stop=self.should_stop,
+        )
+
+
+def attributed(clip: Clip, one: "Loaded", window: Window) -> tuple[Evidence, ...]:
+    """Integrated gradients and occlusion of one window, on the clip's clock."""
+    from core import attribution, detect
+    from core.windows import wave_of
+
+    samples = one.detector.spec.samples
+    heard = detect.reach(window, samples, clip)
+    wave = wave_of(clip, heard, samples)
+    wanted = attribution.Settings()
+    parts = attribution.integrated_gradients(one.detector, wave, heard, wanted).evidence
+    return parts + attribution.occlusion(one.detector, wave, heard, wanted).evidence
+
+
+def likelihoods(
+    detections: Sequence[Detection],
+    loaded: Sequence["Loaded"],
+    quality: "Quality",
+    source: Source,
+) -> tuple["Facts", ...]:
+    """The likelihood-ratio card of all detectors together, then of each."""
+    from core import fusing, likelihood
+
+    by_id = {one.checkpoint.id: one for one in loaded}
+    fused = likelihood.fused_facts(detections, loaded, fusing.installed_fusion(), quality, source)
+    own = [
+        likelihood.facts(by_id[one.checkpoint], one.score, quality, source) for one in detections
+    ]
+    return (fused, *own)
+
+
+def prior_words(facts: "Facts", prior: float, band: float) -> tuple[str, ...]:
+    """What a share of spoofed clips, before this one was heard, makes of the llr."""
+    from core import priors
+
+    if facts.llr is None:
+        return ()
+    after = priors.posterior(facts.llr, prior)
+    said = [
+        f"{facts.title}: if {100 * prior:g} % of the clips that come in were spoofed, about "
+        f"{100 * after:.1f} % of clips with this llr would be."
+    ]
+    if len(facts.trial_labels):
+        errors = priors.rates(facts.trial_llrs, facts.trial_labels, band)
+        said.append(priors.per_thousand(prior, errors).text)
+    return tuple(said)
+
+
+def exported(clip: Clip, regions: "Sequence[Marked]", folder: Path, stem: str) -> tuple[Path, ...]:
+    """Regions with their notes as files for other tools."""
+    from core import region_files
+
+    return region_files.export(clip, regions, folder, stem)

@@ -1,0 +1,36 @@
+"""Every sentence of the questions that may be asked of a clip."""
+
+from core.sentences import span
+
+HEAD = "Ask more of this clip"
+CHOOSE = "Drag over a plot above to choose a stretch; double-click to choose none."
+STRETCH = "Stretch {start:.2f}–{stop:.2f} s"
+HEAR = "hear it"
+SCORE = "Score this stretch"
+NOTE = "A note on this stretch"
+ADD = "Add note"
+EXPORT = "Export stretches"
+FILES = "WAV, Praat TextGrid, Audacity labels, RTTM, CSV"
+ROBUST = "Test robustness"
+SHORTCUTS = "Look for shortcuts"
+LIKELIHOOD = "Likelihood ratio"
+LIKELIHOOD_HEAD = "What the likelihood ratio says"
+PRIOR = "If so many of the clips that come in were spoofed (%)"
+PRIOR_INFO = (
+    "No recording can tell how common spoofed clips are; that is yours to say. Calibrated "
+    "detectors only."
+)
+NO_LLR = "No detector that scored this clip is calibrated, so a prior has nothing to work on."
+WORKING = "Working…"
+NOT_SCORED = "Nothing was scored yet."
+FAITHFUL = "faithfulness {share:.0f} %"
+TEST_MAPS = "Test whether these maps are faithful"
+ATTRIBUTE = "Attribution: gradients and occlusion"
+ATTRIBUTING = "Attribution of this window: some {passes} passes through the detector…"
+TESTING = "Testing “{title}”…"
+NOTHING_TO_TEST = "None of these maps runs along the window, so none can be tested."
+
+
+def progress(name: str, detector: str, seconds_left: float) -> str:
+    """How far a question has come."""
+    return f"{name} · {detector} · about {span(seconds_left)} left"
