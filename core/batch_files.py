@@ -118,9 +118,15 @@ def length_text(row: Row) -> str:
     return "–" if found is None else clock(found)
 
 
-def warnings_text(row: Row) -> str:
-    """All warnings, or why there is no result."""
-    return row.problem or " ".join(row.entry["warnings"])
+def warnings_text(row: Row, *, brief: bool = False) -> str:
+    """All warnings, or why there is no result.
+
+    `brief` leaves out what a table says elsewhere: that a score is raw.
+    """
+    if row.problem is not None:
+        return row.problem
+    found = [n for n in row.entry["notices"] if not (brief and n["code"] == "uncalibrated")]
+    return " ".join(notice["text"] for notice in found)
 
 
 def _cells(row: Row) -> tuple[object, ...]:

@@ -44,7 +44,7 @@ KINDS: tuple[Kind, ...] = (
     "str",
     "str",
 )
-WIDTHS = ("52px", "150px", "240px", "76px", "92px", "88px", "120px", "120px", "320px", "104px")
+WIDTHS = ("4%", "11%", "18%", "6%", "7%", "7%", "10%", "10%", "18%", "9%")
 TELL = 0.3  # seconds between two lines of progress
 REDRAW = 0.7  # seconds between two tables
 
@@ -144,7 +144,8 @@ def build(bench: Workbench, limits: Limits) -> Tab:
     status = gr.HTML("", elem_id="batch-status")
     table = gr.Dataframe(
         headers=list(HEADERS), datatype=KINDS, type="array", interactive=False, wrap=True,
-        column_widths=list(WIDTHS), show_search="filter", max_height=620, buttons=["copy"],
+        column_widths=list(WIDTHS), show_search="filter", max_height=620, max_chars=150,
+        buttons=["copy"],
         elem_id="batch-table", show_label=False,
     )  # fmt: skip
     gr.HTML(markup.foot(texts.BATCH_COLUMNS))
@@ -274,7 +275,7 @@ class Handlers:
 
     def pick(self, desk: Desk | None, event: gr.SelectData) -> tuple[Any, Any]:
         """A row was clicked: what Inspect should open, None where there is nothing to hear."""
-        number = str(event.row_value[0] if event.row_value else "")
+        number = str(event.row_value[0] if event.row_value else "").removesuffix(".0")
         row = desk.row(int(number)) if desk is not None and number.isdecimal() else None
         if row is None:
             return None, gr.skip()
@@ -380,7 +381,7 @@ def _cells(row: Row) -> list[Any]:
         None if top is None else round(top.value, 2),
         where if top is None or top.calibrated else f"{where} (raw)",
         row.agreement,
-        batch_files.warnings_text(row),
+        batch_files.warnings_text(row, brief=True),
         (digest or "–")[:12],
     ]
 

@@ -243,3 +243,12 @@ def picture(page: Any, name: str) -> None:
     """Keep a screenshot for people to look at."""
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=str(ARTEFACTS / f"{name}.png"), full_page=True)
+
+
+def themes(page: Any, name: str) -> None:
+    """Screenshots of the page as it is, in both themes."""
+    picture(page, f"{name}_light")
+    page.evaluate("document.body.classList.add('dark')")
+    page.wait_for_timeout(300)
+    picture(page, f"{name}_dark")
+    page.evaluate("document.body.classList.remove('dark')")
