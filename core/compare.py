@@ -20,6 +20,7 @@ from core.types import Detection, Evidence, Region, Report, Samples, Window
 
 A_HUE, B_HUE = "#2A8BD0", "#E69F00"
 BARS = 40  # of a difference, the largest
+MAX_CELLS = 64  # of a table that is listed cell by cell
 NAMED = 12  # dimensions of a list that are named
 ROW = 17  # pixels
 
@@ -73,6 +74,8 @@ def differences(a: Sequence[Evidence], b: Sequence[Evidence]) -> list[Difference
             continue
         if one.values.ndim != other.values.ndim or one.values.ndim > 2:
             continue
+        if one.values.ndim == 2 and one.values.size > MAX_CELLS:
+            continue  # a list of so many pairs says nothing to anybody
         if one.scope == "model" and np.array_equal(one.values, other.values):
             continue  # the same model on both sides
         found.append(_difference(one, other))

@@ -44,7 +44,7 @@ KINDS: tuple[Kind, ...] = (
     "str",
     "str",
 )
-WIDTHS = ("4%", "11%", "18%", "6%", "7%", "7%", "10%", "10%", "18%", "9%")
+WIDTHS = ("4%", "12%", "18%", "6%", "6%", "7%", "9%", "9%", "20%", "9%")
 TELL = 0.3  # seconds between two lines of progress
 REDRAW = 0.7  # seconds between two tables
 
@@ -382,7 +382,7 @@ def _cells(row: Row) -> list[Any]:
         where if top is None or top.calibrated else f"{where} (raw)",
         row.agreement,
         batch_files.warnings_text(row, brief=True),
-        (digest or "–")[:12],
+        (digest or "–")[:10],
     ]
 
 

@@ -129,7 +129,7 @@ class Pair:
     def detectors(self) -> list[tuple[str, str]]:
         """(title, name) of the detectors that scored both sides."""
         names = [
-            {one.detector.name: one.detector.title for one in half.inspection.loaded
+            {one.detector.name: one.detector.label for one in half.inspection.loaded
              if half.inspection.strongest(one.checkpoint.id) is not None}
             for half in self.sides
         ]  # fmt: skip
@@ -165,7 +165,7 @@ class Maps:
         head = gr.HTML("")
         pairs = []
         for number in range(PAIRS):
-            note = gr.HTML("", elem_id=f"pair-{number}-note")
+            note = gr.HTML("", elem_id=f"pair-{number}-note", elem_classes="slot-note")
             with gr.Row(elem_classes="sides"):
                 plots = []
                 for letter in "ab":
