@@ -112,11 +112,9 @@ class Asked:
     def faithfulness(
         self, one: "Loaded", window: Window, evidence: Evidence
     ) -> "Faithfulness | None":
-        """Whether a map marks what its detector reacts to; None where it cannot be tested."""
+        """Whether a map marks what its detector reacts to; None where it was stopped."""
         from core import faithfulness
 
-        if not faithfulness.can_test(evidence):
-            return None
         return faithfulness.faithfulness(
             self.clip,
             one,
@@ -126,6 +124,13 @@ class Asked:
             on_step=self.on_step,
             should_stop=self.should_stop,
         )
+
+
+def testable(evidence: Evidence) -> bool:
+    """Whether a map runs along its window, so that stretches of it can be taken away."""
+    from core import faithfulness
+
+    return faithfulness.can_test(evidence)
 
 
 def attributed(clip: Clip, one: "Loaded", window: Window) -> tuple[Evidence, ...]:

@@ -34,6 +34,7 @@ from core.types import (
 if TYPE_CHECKING:
     from core.detect import Settings, Step
     from core.display import Overview
+    from core.faithfulness import Faithfulness
     from core.loading import Loaded
     from core.preferences import Preferences
     from core.quality import Quality
@@ -152,6 +153,8 @@ class Inspection:
     path: Path | None = None  # what was handed in, as long as it is there
     stopping: threading.Event = field(default_factory=threading.Event)
     explained: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
+    attributed: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
+    faithful: "dict[tuple[str, Window, str], Faithfulness]" = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -298,6 +301,20 @@ class Inspection:
             names = {f"d{one['dim']}": _association(one) for one in known}
             self.explained[key] = tuple(numbers.relabel(one, names) for one in found)
         return self.explained[key]
+
+    def attribute(self, loaded: "Loaded", window: Window) -> tuple[Evidence, ...]:
+        """Which parts of one window moved the number, computed on demand and then kept."""
+        from core import questions
+
+        key = (loaded.checkpoint.sha256, window)
+        if key not in self.attributed:
+            self.attributed[key] = questions.attributed(self.clip, loaded, window)
+        return self.attributed[key]
+
+    def shown(self, loaded: "Loaded", window: Window) -> tuple[Evidence, ...]:
+        """All pictures of one window that were made so far."""
+        own = self.explain(loaded, window)
+        return own + self.attributed.get((loaded.checkpoint.sha256, window), ())
 
 
 def _association(one: Mapping[str, Any]) -> str:

@@ -6,13 +6,16 @@ Nothing here knows a network. A detector hands over named arrays; `core.figures`
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from core.types import Evidence, Region, Window
 from core.workbench import PROBLEMS, Inspection
-from ui import markup, pictures, texts
+from ui import markup, pictures, question_texts, texts
+
+if TYPE_CHECKING:
+    from core.faithfulness import Faithfulness
 
 SLOTS = 10  # pictures a detector can show at once
 TABS = 8
@@ -27,7 +30,9 @@ class Slot:
     note: gr.HTML
     plot: gr.Plot
 
-    def filled(self, evidence: Evidence, place: int, window: Window) -> Updates:
+    def filled(
+        self, evidence: Evidence, place: int, window: Window, tested: "Faithfulness | None" = None
+    ) -> Updates:
         """The picture that fits an array, its reading aid, sentence and table."""
         from core import figures, numbers
 
@@ -40,7 +45,7 @@ class Slot:
         )
         said = numbers.sentence(evidence)
         wide = any(map(figures.is_time, evidence.axes)) or evidence.values.ndim > 1
-        text = markup.evidence_note(evidence, said, aid, numbers.table(evidence), wide=wide)
+        text = markup.evidence_note(evidence, said, aid, numbers.table(evidence), tested, wide=wide)
         return {self.note: text, self.plot: figure}
 
     def empty(self) -> Updates:
@@ -63,6 +68,8 @@ class Panels:
     tabs: gr.Tabs
     each: tuple[gr.Tab, ...]
     everything: gr.Button
+    test: gr.Button
+    attribute: gr.Button
     slots: tuple[Slot, ...]  # the first is for all windows side by side
 
     @classmethod
@@ -72,12 +79,16 @@ class Panels:
             with gr.Tabs(selected=0, elem_id="evidence-tabs") as tabs:
                 each = tuple(gr.Tab(f"detector {n}", id=n, visible=n == 0) for n in range(TABS))
             head = gr.HTML(markup.foot(texts.EVIDENCE_NONE), elem_id="evidence-head")
-            everything = gr.Button(
-                texts.ALL_WINDOWS, size="sm", visible=False, elem_id="all-windows"
-            )
+            with gr.Row(equal_height=True, elem_classes="asks"):
+                small: dict[str, Any] = {"size": "sm", "scale": 0, "min_width": 240}
+                attribute = gr.Button(question_texts.ATTRIBUTE, elem_id="attribute", **small)
+                test = gr.Button(question_texts.TEST_MAPS, elem_id="test-maps", **small)
+                everything = gr.Button(
+                    texts.ALL_WINDOWS, visible=False, elem_id="all-windows", **small
+                )
             with gr.Column(elem_classes="slots"):
                 slots = [_empty(f"evidence-{n}" if n else "raster") for n in range(SLOTS + 1)]
-        return cls(head, tabs, each, everything, tuple(slots))
+        return cls(head, tabs, each, everything, test, attribute, tuple(slots))
 
     @property
     def outputs(self) -> list[Any]:
@@ -110,7 +121,7 @@ class Panels:
         """The pictures of one window for the detector whose tab is open."""
         loaded = inspection.loaded[inspection.tab]
         inspection.window = window
-        found = inspection.explain(loaded, window)
+        found = inspection.shown(loaded, window)
         updates: Updates = {
             self.head: _head(inspection, window, found),
             scores: pictures.scores(inspection),
@@ -121,7 +132,9 @@ class Panels:
         }
         for number, slot in enumerate(self.slots[1:]):
             if number < len(found):
-                updates |= slot.filled(found[number], inspection.tab, window)
+                key = (loaded.checkpoint.sha256, window, found[number].key)
+                tested = inspection.faithful.get(key)
+                updates |= slot.filled(found[number], inspection.tab, window, tested)
             else:
                 updates |= slot.empty()
         return updates | self._raster(inspection)
@@ -174,6 +187,8 @@ class Clicks:
         self.conductor.hear(self.heard, self.state, outputs, **shared)
         self.panels.tabs.select(self.chosen, self.state, outputs, **shared)
         self.panels.everything.click(self.everything, self.state, outputs, **shared)
+        self.panels.attribute.click(self.attributed, self.state, outputs, **shared)
+        self.panels.test.click(self.tested, self.state, outputs, **shared)
 
     def heard(self, inspection: Inspection | None, event: gr.EventData) -> Updates:
         """A window was clicked in the page, at `start` seconds."""
@@ -198,6 +213,45 @@ class Clicks:
             yield {self.panels.head: markup.progress(said, count, len(windows))}
         if inspection.window is not None:
             yield self._shown(inspection, inspection.window.start)
+
+    def attributed(self, inspection: Inspection | None) -> Iterator[Updates]:
+        """Which parts of the window moved the number."""
+        if inspection is None or not inspection.loaded or inspection.window is None:
+            return
+        loaded, window = inspection.loaded[inspection.tab], inspection.window
+        yield {self.panels.head: markup.progress(question_texts.ATTRIBUTING)}
+        try:
+            inspection.attribute(loaded, window)
+        except PROBLEMS as problem:
+            yield {self.panels.head: markup.foot(str(problem))}
+            return
+        yield self._shown(inspection, window.start)
+
+    def tested(self, inspection: Inspection | None) -> Iterator[Updates]:
+        """Whether the maps on show mark what the detector reacts to, one after the other."""
+        if inspection is None or not inspection.loaded or inspection.window is None:
+            return
+        try:
+            yield from self._tested(inspection, inspection.window)
+        except PROBLEMS as problem:
+            yield {self.panels.head: markup.foot(str(problem))}
+
+    def _tested(self, inspection: Inspection, window: Window) -> Iterator[Updates]:
+        from core.questions import Asked, testable
+
+        loaded = inspection.loaded[inspection.tab]
+        maps = [one for one in inspection.shown(loaded, window) if testable(one)]
+        if not maps or inspection.settings is None:
+            yield {self.panels.head: markup.foot(question_texts.NOTHING_TO_TEST)}
+            return
+        asked = Asked(inspection.clip, inspection.loaded, inspection.settings)
+        for done, evidence in enumerate(maps):
+            line = question_texts.TESTING.format(title=evidence.title)
+            yield {self.panels.head: markup.progress(line, done, len(maps))}
+            found = asked.faithfulness(loaded, window, evidence)
+            if found is not None:
+                inspection.faithful[loaded.checkpoint.sha256, window, evidence.key] = found
+        yield self._shown(inspection, window.start)
 
     def _shown(self, inspection: Inspection | None, start: float) -> Updates:
         window = _window(inspection, start)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from core import sentences
 from core.types import Clip, Evidence, Fused, Lean, Notice, Reading, Region, Verdict
 from core.verdict import SYMBOLS, seconds
-from ui import texts
+from ui import question_texts, texts
 
 if TYPE_CHECKING:
+    from core.faithfulness import Faithfulness
     from core.numbers import Table
 
 NOTES = frozenset({"channels-equal", "microphone", "lossy"})  # good to know, no warning
@@ -134,13 +135,29 @@ def progress(text: str, done: int = 0, total: int = 0) -> str:
     return f'<div class="progress-line" role="status">{bar}<span>{escape(text)}</span></div>'
 
 
-def evidence_note(evidence: Evidence, said: str, aid: str, numbers: "Table", *, wide: bool) -> str:
-    """Title, reading aid, caption, summary and table of one picture."""
+def evidence_note(
+    evidence: Evidence,
+    said: str,
+    aid: str,
+    numbers: "Table",
+    tested: "Faithfulness | None" = None,
+    *,
+    wide: bool,
+) -> str:
+    """Title, reading aid, caption, summary and table of one picture.
+
+    A map that was tested shows its faithfulness, and is greyed where chance did as well.
+    """
     whose = "model" if evidence.scope == "model" else "this clip"
     scope = f'<span class="model-scope">{whose}</span>'
     folded = f"<summary>{texts.NUMBERS}</summary>{table(numbers)}"
+    grey = "" if tested is None or tested.better else " unfaithful"
+    if tested is not None:
+        said_share = question_texts.FAITHFUL.format(share=100 * tested.share)
+        scope += f'<span class="model-scope">{escape(said_share)}</span>'
+        said = f"{said} {tested.text}"
     return (
-        f'<div class="evidence-note{" wide" if wide else ""}">'
+        f'<div class="evidence-note{" wide" if wide else ""}{grey}">'
         f"<h3>{escape(evidence.title)}{scope}</h3>"
         f'<p class="aid">{escape(aid)}</p><p>{escape(evidence.caption)}</p>'
         f'<p class="said">{escape(said)}</p>'

@@ -26,7 +26,7 @@ NOT_SCORED = "Nothing was scored yet."
 FAITHFUL = "faithfulness {share:.0f} %"
 TEST_MAPS = "Test whether these maps are faithful"
 ATTRIBUTE = "Attribution: gradients and occlusion"
-ATTRIBUTING = "Attribution of this window: some {passes} passes through the detector…"
+ATTRIBUTING = "Attribution of this window: some two hundred passes through the detector…"
 TESTING = "Testing “{title}”…"
 NOTHING_TO_TEST = "None of these maps runs along the window, so none can be tested."
 
