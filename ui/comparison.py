@@ -214,7 +214,9 @@ class Maps:
                 for plot, figure in zip(slot[1:], drawn, strict=True)
             }
         if gaps:
-            updates[self.middle] = f"<h3>{texts.COMPARE_DIFFERENCES}</h3>"
+            updates[self.middle] = (
+                f"<h3>{texts.COMPARE_DIFFERENCES}</h3>{markup.foot(texts.COMPARE_HUES)}"
+            )
         for bar, gap in zip(self.bars, gaps, strict=False):
             updates[bar[0]] = _gap_note(gap)
             if gap.names:

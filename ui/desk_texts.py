@@ -96,8 +96,12 @@ VERIFYING = "Checking the seals, then scoring again…"
 VERIFY_SAID = {
     "IDENTICAL": "Every number came out again to the last bit.",
     "WITHIN TOLERANCE": "No number moved by more than the tolerance, and no verdict changed.",
-    "CHANGED": "This is not what the bundle says, or not the bundle that was made.",
+    "CHANGED": "Scored again, the recordings do not give what the bundle says.",
 }
+VERIFY_NOT_AS_MADE = (
+    "Nothing was scored again: the bundle is not as it was made, or what it needs is not here."
+)
+COMPARE_HUES = "Blue: higher in A. Orange: higher in B."
 VERIFY_RECORD_ONLY = (
     "Nothing was scored again: the bundle is whole, and weights and code are those it names."
 )

@@ -295,10 +295,12 @@ def verified(found: "Outcome") -> str:
     said = texts.VERIFY_SAID[found.word]
     if found.same and not found.scored_again:
         said = texts.VERIFY_RECORD_ONLY
-    kind = {"IDENTICAL": "bona-fide", "WITHIN TOLERANCE": "mixed", "CHANGED": "spoofed"}[found.word]
+    elif not found.scored_again:
+        said = texts.VERIFY_NOT_AS_MADE
+    kind = found.word.lower().replace(" ", "-")
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in found.reasons)
     return (
-        f'<div class="strip lean-{kind} verified" role="status"><p class="lean">'
+        f'<div class="strip verified {kind}" role="status"><p class="lean">'
         f'<span class="symbol" aria-hidden="true">{MARKS[found.word]}</span>'
         f'{escape(found.verdict)}</p><p class="said">{escape(said)}</p>'
         f'<ul class="reasons">{reasons}</ul></div>'

@@ -63,7 +63,7 @@ def test_report_bundle_verify_and_forgery(
             "document.querySelector('#verify-bundle').innerText.includes('forged')"
         )
         page.click("#verify-go")
-        page.wait_for_selector("#verify-outcome .lean-spoofed", timeout=60_000)
+        page.wait_for_selector("#verify-outcome .verified.changed", timeout=60_000)
         said = page.inner_text("#verify-outcome")
         assert "CHANGED" in said
         assert "tampered with" in said
