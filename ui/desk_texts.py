@@ -68,6 +68,9 @@ REPORT_CLIPS = "Recordings of this session"
 REPORT_NOTHING = (
     "Nothing was analysed yet: open a recording in Inspect, Batch or Compare, then come back."
 )
+REPORT_UPLOAD = "or analyse one more here"
+REPORT_WORKING_ON = "Analysing “{name}”…"
+REPORT_ADDED = "“{name}” is analysed and chosen."
 REPORT_CHOOSE = "Choose at least one recording and one format."
 REPORT_CASE, REPORT_EXAMINER, REPORT_NOTE = "Case", "Examiner", "Note"
 REPORT_FORMATS = "Formats"

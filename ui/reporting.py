@@ -55,6 +55,7 @@ class Tab:
     """The components of the tab."""
 
     clips: gr.CheckboxGroup
+    upload: gr.File
     case: gr.Textbox
     examiner: gr.Textbox
     note: gr.Textbox
@@ -79,6 +80,8 @@ def build() -> Tab:
             clips = gr.CheckboxGroup(
                 [], label=texts.REPORT_CLIPS, info=texts.REPORT_NOTHING, elem_id="report-clips"
             )
+            upload = gr.File(label=texts.REPORT_UPLOAD, height=90, elem_id="report-upload")
+            vars(upload)["preprocess"] = uploads.named
             with gr.Row():
                 case = gr.Textbox(label=texts.REPORT_CASE, elem_id="report-case")
                 examiner = gr.Textbox(label=texts.REPORT_EXAMINER, elem_id="report-examiner")
@@ -106,7 +109,7 @@ def build() -> Tab:
             verify = gr.Button(texts.VERIFY_GO, size="sm", elem_id="verify-go")
             outcome = gr.HTML("", elem_id="verify-outcome")
     return Tab(
-        clips, case, examiner, note, formats, maps, originals, make, said, files,
+        clips, upload, case, examiner, note, formats, maps, originals, make, said, files,
         bundle, recordings, verify, outcome, gr.State(None),
     )  # fmt: skip
 
@@ -135,6 +138,8 @@ def wire(
     listing = [tab.session, inspected, batch, comparison, tab.clips]
     opened.select(listed, listing, [tab.session, tab.clips], **light)
     desk = Handlers(bench, limits)
+    added = [tab.session, tab.clips, tab.said]
+    tab.upload.upload(desk.add, [tab.session, tab.upload, tab.clips, kept], added, **work)
     fields = [tab.case, tab.examiner, tab.note, tab.formats, tab.maps, tab.originals]
     tab.make.click(desk.make, [tab.session, tab.clips, *fields], [tab.said, tab.files], **work)
     tab.verify.click(desk.verify, [tab.bundle, tab.recordings, kept], tab.outcome, **work)
@@ -195,6 +200,36 @@ class Handlers:
 
     bench: Workbench
     limits: Limits
+
+    def add(
+        self, session: Session | None, given: str | None, chosen: list[str], kept: Any = None
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """Analyse one more recording, and choose it."""
+        stay = gr.skip()
+        if given is None:
+            return
+        path, name = json_text.loads(given)
+        try:
+            mine = self.bench.preferences(kept)
+            inspection = Inspection.open(uploads.uploaded(path), name, self.limits)
+            yield stay, stay, markup.progress(texts.REPORT_WORKING_ON.format(name=name))
+            loaded = [self.bench.load(one) for one in self.bench.chosen(mine.checkpoints)]
+            if loaded and inspection.refusal(mine.settings) is None:
+                for step in inspection.scan(loaded, mine.settings):
+                    title, left = step.loaded.detector.label, step.seconds_left
+                    said = sentences.scoring(step.window, step.windows, title, left)
+                    yield stay, stay, markup.progress(said, step.done, step.total)
+            inspection.loaded, inspection.settings = tuple(loaded), mine.settings
+            inspection.conclude()
+        except PROBLEMS as problem:
+            yield stay, stay, markup.head("not scored", "Not analysed", str(problem))
+            return
+        session, update = listed(session, inspection, None, None, chosen)
+        newest = list(session.subjects)[-1]
+        update = gr.CheckboxGroup(
+            choices=update.choices, value=list(dict.fromkeys([*chosen, newest])), info=None
+        )
+        yield session, update, markup.progress(texts.REPORT_ADDED.format(name=name))
 
     def make(
         self,

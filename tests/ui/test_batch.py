@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from core.gather import Bounds
 from core.limits import Limits
 from core.types import AudioError
 from tests.ui.known import Known, wave
@@ -120,7 +121,7 @@ def test_kept_results_can_be_forgotten(desk: batch.Handlers, tmp_path: Path) -> 
 
 
 def test_a_batch_leaves_nothing_behind(tmp_path: Path) -> None:
-    state = batch.Desk.open([(wave(tmp_path / "a.wav", 0.01), "a.wav")], batch.Bounds())
+    state = batch.Desk.open([(wave(tmp_path / "a.wav", 0.01), "a.wav")], Bounds())
     folder = state.folder
     assert folder.is_dir()
     del state

@@ -83,6 +83,23 @@ def test_a_clip_that_was_replaced_can_still_be_reported(session: reporting.Sessi
     assert update.value == [update.choices[0][1]]
 
 
+def test_one_more_recording_is_analysed_here(
+    bench: Workbench, session: reporting.Session, tmp_path: Path
+) -> None:
+    desk = reporting.Handlers(bench, OWN)
+    before = list(session.subjects)
+    new = wave(tmp_path / "b.wav", 0.03)
+    steps = list(desk.add(session, json.dumps([str(new), "b.wav"]), before))
+    _, update, said = steps[-1]
+    assert "“b.wav” is analysed" in said
+    assert len(update.value) == 2
+    assert update.choices[1][0].startswith("b.wav · ")
+    bad = tmp_path / "bad.wav"
+    bad.write_text("no sound")
+    steps = list(desk.add(session, json.dumps([str(bad), "<b>.wav"]), before))
+    assert "could not read sound from “&lt;b&gt;.wav”" in steps[-1][2]
+
+
 def test_nothing_chosen_and_too_much_text_are_said(
     bench: Workbench, session: reporting.Session
 ) -> None:
