@@ -1,6 +1,6 @@
 // One clock for the page: a player, every plot over time, one cursor, one zoom.
 // A plot is on the clock when its layout.meta.extent says which seconds it covers.
-const state = { view: null, window: null, stopAt: null, loop: false, busy: false, place: null };
+const state = { view: null, window: null, from: 0, stopAt: null, loop: false, busy: false, place: null };
 const wired = new WeakSet();
 
 // A plot is heard through the player of the side it stands in (.own-clock), else the page's one.
@@ -23,7 +23,8 @@ function seek(seconds, stopAt = null) {
   const audio = player();
   if (!audio) return;
   state.stopAt = stopAt;
-  audio.currentTime = Math.max(0, seconds);
+  state.from = Math.max(0, seconds);
+  audio.currentTime = state.from;
   audio.play().catch(() => {}); // a browser may want a click on the page first
 }
 
@@ -99,7 +100,7 @@ const shown = (seconds) => {
 function tick() {
   const audio = player();
   if (audio && state.stopAt !== null && audio.currentTime >= state.stopAt) {
-    if (state.loop && state.window) audio.currentTime = state.window.start;
+    if (state.loop) audio.currentTime = state.from;
     else {
       audio.pause();
       audio.currentTime = state.stopAt;

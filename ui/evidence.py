@@ -184,8 +184,9 @@ class Clicks:
             "show_progress": "hidden",
             "api_visibility": "private",
         }
-        self.conductor.hear(self.heard, self.state, outputs, **shared)
-        self.panels.tabs.select(self.chosen, self.state, outputs, **shared)
+        last: dict[str, Any] = {"trigger_mode": "always_last", **shared}
+        self.conductor.hear(self.heard, self.state, outputs, **last)
+        self.panels.tabs.select(self.chosen, self.state, outputs, **last)
         self.panels.everything.click(self.everything, self.state, outputs, **shared)
         self.panels.attribute.click(self.attributed, self.state, outputs, **shared)
         self.panels.test.click(self.tested, self.state, outputs, **shared)

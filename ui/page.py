@@ -28,6 +28,7 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
         conductor = gr.HTML(
             {}, html_template="", js_on_load=CONDUCTOR.read_text(), elem_id="conductor"
         )
+        kept = settings.memory()
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Inspect", id="inspect"):
                 tab, panels = inspect.build(limits)
@@ -35,7 +36,7 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
             with gr.Tab("Models", id="models"):
                 cards = models.build(bench)
             with gr.Tab("Settings", id="settings"):
-                chosen = settings.build(bench, limits)
+                chosen = settings.build(kept, bench, limits)
         inspect.wire(tab, panels, conductor, chosen.kept, bench, limits)
         desk.wire(others, tabs, (tab, panels, conductor), chosen.kept, bench, limits)
         models.wire(cards, bench)

@@ -30,11 +30,15 @@ class Tab:
         return [part for _, part in self.fields]
 
 
-def build(bench: Workbench, limits: Limits) -> Tab:
+def memory() -> gr.BrowserState:
+    """What the browser keeps; to be put outside all tabs, as a tab that is closed reads nothing."""
+    return gr.BrowserState(None, storage_key=STORAGE, secret=SEAL)
+
+
+def build(kept: gr.BrowserState, bench: Workbench, limits: Limits) -> Tab:
     """Lay out the tab. On a public demo nobody changes what holds for everybody."""
     own = Preferences()
     ids = [one.id for one in bench.installed()]
-    kept = gr.BrowserState(None, storage_key=STORAGE, secret=SEAL)
     gr.HTML(f"<h2>{texts.HEAD}</h2>{markup.foot(texts.HELP)}")
     with gr.Row():
         with gr.Column():
