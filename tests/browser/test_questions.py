@@ -1,0 +1,168 @@
+"""What may be asked of a clip once it is scored, and a long clip, in a real Chromium."""
+
+import re
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.browser.conftest import drop, picture, scored, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PLAYER = "document.querySelector('#player audio')"
+POINTS = "document.querySelectorAll('#scores .scatterlayer .points path').length"
+
+
+@pytest.fixture(scope="module")
+def minutes(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three minutes: the same sentences again and again."""
+    path = tmp_path_factory.mktemp("long") / "minutes.wav"
+    with wave.open(str(speech)) as one, wave.open(str(path), "wb") as many:
+        many.setparams(one.getparams())
+        sound = one.readframes(one.getnframes())
+        for _ in range(20):
+            many.writeframes(sound)
+    return path
+
+
+def drag(page: Any, first: float, last: float) -> None:
+    """Zoom to a part of the spectrogram, by shares of its width."""
+    area = page.locator("#overview .nsewdrag").nth(1)
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * first, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * last, middle, steps=6)
+    page.mouse.up()
+
+
+def test_results_come_from_left_to_right_and_stop_keeps_them(
+    browser: Any, address: str, minutes: Path
+) -> None:
+    with visit(browser, address) as page:
+        drop(page, minutes)
+        page.wait_for_function(f"{POINTS} >= 2", timeout=60_000)
+        there = page.evaluate(
+            "document.querySelector('#scores .js-plotly-plot')"
+            ".data.flatMap(trace => trace.customdata ?? [])"
+        )
+        starts = [float(one[0]) for one in there]
+        assert starts == sorted(starts)
+        assert starts[0] == 0
+        assert starts[-1] < 160  # the end is still to come
+        page.click("#stop")
+        scored(page)
+        said = re.search(r"Stopped. (\d+) of (\d+) windows", page.inner_text("#status"))
+        assert said is not None
+        done, planned = map(int, said.groups())
+        assert len(starts) <= done < planned
+        assert page.evaluate(POINTS) == done
+        assert page.locator("#json:not([disabled])").count() == 1
+        assert page.locator("#html:not([disabled])").count() == 1
+        assert not page.locator("#stop").is_visible()
+
+
+def test_score_anyway_overrules_a_want_of_speech(
+    browser: Any, address: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "noise.wav"
+    noise = np.random.default_rng(0).normal(0, 0.1, 6 * 16_000)
+    soundfile.write(path, noise, 16_000)
+    with visit(browser, address) as page:
+        drop(page, path)
+        page.wait_for_selector("#strip .lean-not-scored")
+        page.click("#anyway")
+        scored(page)
+        assert "It was scored all the same, as asked." in page.inner_text("#strip")
+        assert page.locator("#strip .card").count() == 1
+
+
+def test_keys_and_loop(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        drop(page, speech)
+        scored(page)
+        page.locator("#clock").click()
+        page.keyboard.press("Space")
+        page.wait_for_function(f"!{PLAYER}.paused && {PLAYER}.currentTime > 0.1")
+        page.keyboard.press("Space")
+        page.wait_for_function(f"{PLAYER}.paused")
+        before = page.evaluate(f"{PLAYER}.currentTime")
+        page.keyboard.press("l")
+        page.wait_for_function(f"Math.abs({PLAYER}.currentTime - {before} - 1) < 0.05")
+        page.keyboard.press("j")
+        page.wait_for_function(f"Math.abs({PLAYER}.currentTime - {before}) < 0.05")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(f"!{PLAYER}.paused && {PLAYER}.currentTime >= 4")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(f"!{PLAYER}.paused && {PLAYER}.currentTime < 3")
+        page.click("[data-act=loop]")
+        assert page.get_attribute("[data-act=loop]", "aria-pressed") == "true"
+        page.evaluate(f"{PLAYER}.currentTime = 3.9")
+        page.wait_for_function(f"!{PLAYER}.paused && {PLAYER}.currentTime < 2", timeout=5_000)
+
+
+def test_a_stretch_is_scored_noted_and_exported(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        drop(page, speech)
+        scored(page)
+        drag(page, 0.2, 0.4)
+        page.wait_for_selector("#stretch b")
+        assert re.match(r"Stretch 1\.\d\d–3\.\d\d s", page.inner_text("#stretch b"))
+        page.click("#ask-stretch")
+        page.wait_for_selector("#answer h3:has-text('alone, cut out, silenced')", timeout=90_000)
+        page.wait_for_selector("#answer-plot .js-plotly-plot .main-svg")
+        assert page.locator("#answer .answers li").count() >= 3
+        page.fill("#note textarea, #note input", "sounds <b>odd</b>")
+        page.click("#add-note")
+        page.wait_for_selector("#notes li")
+        assert "sounds <b>odd</b>" in page.inner_text("#notes")
+        page.click("#export")
+        page.wait_for_selector("#region-files a")
+        assert "TextGrid" in page.inner_text("#region-files")
+
+
+def test_robustness_and_likelihood(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        drop(page, speech)
+        scored(page)
+        page.click("#ask-robustness")
+        page.wait_for_selector("#answer h3:has-text('Robustness')", timeout=120_000)
+        page.locator("#answer summary").click()
+        assert page.locator("#answer table.plain tbody tr").count() > 10
+        picture(page, "robustness")
+        page.click("#ask-likelihood")
+        page.wait_for_selector("#answer h3:has-text('likelihood ratio')")
+        assert "Not calibrated" in page.inner_text("#answer")
+
+
+def test_attribution_and_its_faithfulness(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        drop(page, speech)
+        scored(page)
+        page.click("#attribute")
+        page.wait_for_selector(".evidence-note h3:has-text('Occlusion over time')", timeout=90_000)
+        page.click("#test-maps")
+        page.wait_for_selector(".model-scope:has-text('faithfulness')", timeout=120_000)
+        picture(page, "attribution")
+
+
+def test_settings_are_kept_and_used(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        page.get_by_role("tab", name="Settings").click()
+        page.fill("#set-hop_seconds input", "2")
+        page.locator("#set-hop_seconds input").blur()
+        page.wait_for_selector("#set-said :text('Kept')")
+        page.reload()
+        page.get_by_role("tab", name="Settings").click()
+        page.wait_for_function("document.querySelector('#set-hop_seconds input').value === '2'")
+        page.get_by_role("tab", name="Inspect").click()
+        drop(page, speech)
+        scored(page)
+        assert page.evaluate(POINTS) == 4
+        page.get_by_role("tab", name="Settings").click()
+        page.click("#set-reset")
+        page.wait_for_function("document.querySelector('#set-hop_seconds input').value === '4'")
