@@ -35,7 +35,10 @@ ABOUT = (
     "A row is a first look, not a finding: open the recording before anything is said of it."
 )
 RAW = "raw"  # beside a number that is not calibrated
-EXTRA_STYLE = "td.n { white-space: nowrap; } details { margin: .4rem 0; }"
+EXTRA_STYLE = (
+    "body { max-width: 76rem; } th { overflow-wrap: normal; } td.n { white-space: nowrap; } "
+    "details { margin: .4rem 0; }"
+)
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -152,9 +155,10 @@ def _cells(row: Row) -> tuple[object, ...]:
 def _line(row: Row) -> str:
     link = f'<a href="#clip-{row.number}">{escape(shown(row.name))}</a>'
     cells = (length_text(row), llr_text(row), highest_text(row), row.agreement)
+    numbers = "".join(f'<td class="n">{escape(cell)}</td>' for cell in cells)
     return (
         f'<tr><td class="n">{escape(lean_text(row))}</td><td>{link}</td>'
-        f"{_tags('td', cells)}<td>{escape(warnings_text(row))}</td></tr>"
+        f"{numbers}<td>{escape(warnings_text(row, brief=True))}</td></tr>"
     )
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 
 from core import sentences
 from core.limits import Limits
-from core.types import AudioError, DetectorError
+from core.types import AudioError, ChannelPolicy, DetectorError
 from core.workbench import PROBLEMS, Inspection, Workbench
 from ui import desk_texts as texts
 from ui import markup, pictures, uploads
@@ -106,7 +106,7 @@ def build(bench: Workbench) -> Tab:
 
 
 def _file(label: str, name: str) -> gr.File:
-    file = gr.File(label=label, height=110, elem_id=f"compare-{name}")
+    file = gr.File(label=label, height=128, elem_id=f"compare-{name}")
     vars(file)["preprocess"] = uploads.named
     return file
 
@@ -233,26 +233,30 @@ class Run:
         settings, usual = mine.settings, self.bench.chosen(mine.checkpoints)
         if file_a is None:
             raise AudioError(texts.COMPARE_NEED_A)
-        a = self._inspection(file_a)
+        channels = kind == texts.TWO_CHANNELS
+        a = self._inspection(file_a, "left" if channels else settings.channels)
         if kind == texts.TWO_CLIPS:
             if file_b is None:
                 raise AudioError(texts.COMPARE_NEED_B)
-            return Pair.of_clips(a, self._inspection(file_b), usual, settings)
+            b = self._inspection(file_b, settings.channels)
+            return Pair.of_clips(a, b, usual, settings)
         if kind == texts.TWO_CHECKPOINTS:
             if len(self.bench.installed()) < 2:
                 raise DetectorError(texts.COMPARE_ONE_CHECKPOINT)
             if one == other:
                 raise DetectorError(texts.COMPARE_SAME)
             chosen = (self.bench.chosen([one]), self.bench.chosen([other]))
-            return Pair.of_checkpoints(a, self._inspection(file_a), chosen, settings)
+            return Pair.of_checkpoints(
+                a, self._inspection(file_a, settings.channels), chosen, settings
+            )
         if a.clip.samples.channels < 2:
             name = sentences.shown(a.clip.source.name)
             raise AudioError(texts.COMPARE_MONO.format(name=name))
-        return Pair.of_channels(a, self._inspection(file_a), usual, settings)
+        return Pair.of_channels(a, self._inspection(file_a, "right"), usual, settings)
 
-    def _inspection(self, given: str) -> Inspection:
+    def _inspection(self, given: str, channels: ChannelPolicy) -> Inspection:
         path, name = json_text.loads(given)
-        return Inspection.open(uploads.uploaded(path), name, self.limits)
+        return Inspection.open(uploads.uploaded(path), name, self.limits, channels=channels)
 
     def _drawn(self, pair: Pair) -> Updates:
         """The sound of both sides on one time scale."""

@@ -219,7 +219,7 @@ class Maps:
             )
         for bar, gap in zip(self.bars, gaps, strict=False):
             updates[bar[0]] = _gap_note(gap)
-            if gap.names:
+            if gap.a != gap.b:
                 figure = compare.difference_figure(gap)
                 updates[bar[1]] = gr.update(value=figure, visible=True)
         return updates

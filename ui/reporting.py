@@ -80,7 +80,7 @@ def build() -> Tab:
             clips = gr.CheckboxGroup(
                 [], label=texts.REPORT_CLIPS, info=texts.REPORT_NOTHING, elem_id="report-clips"
             )
-            upload = gr.File(label=texts.REPORT_UPLOAD, height=90, elem_id="report-upload")
+            upload = gr.File(label=texts.REPORT_UPLOAD, height=128, elem_id="report-upload")
             vars(upload)["preprocess"] = uploads.named
             with gr.Row():
                 case = gr.Textbox(label=texts.REPORT_CASE, elem_id="report-case")
@@ -100,9 +100,9 @@ def build() -> Tab:
             )  # fmt: skip
         with gr.Column(scale=2, min_width=340):
             gr.HTML(f"<h2>Verify</h2>{markup.foot(texts.VERIFY_HELP)}")
-            bundle = gr.File(label=texts.VERIFY_BUNDLE, height=110, elem_id="verify-bundle")
+            bundle = gr.File(label=texts.VERIFY_BUNDLE, height=128, elem_id="verify-bundle")
             recordings = gr.File(
-                label=texts.VERIFY_CLIPS, file_count="multiple", height=110, elem_id="verify-clips"
+                label=texts.VERIFY_CLIPS, file_count="multiple", height=128, elem_id="verify-clips"
             )
             for one in (bundle, recordings):
                 vars(one)["preprocess"] = several
