@@ -12,6 +12,7 @@ from core.workbench import PROBLEMS, Workbench
 from ui import api, desk, inspect, markup, models, settings, texts
 from ui.streams import send_whole
 from ui.theme import CONDUCTOR, DESK_STYLE, STYLE, theme
+from ui.uploads import refuse_addresses
 
 
 def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Blocks:
@@ -43,6 +44,7 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
         settings.wire(chosen, demo, bench)
         api.wire(bench, limits)
     send_whole(demo)
+    refuse_addresses()
     demo.queue(max_size=limits.queue, default_concurrency_limit=1)
     return demo
 

@@ -8,10 +8,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from gradio.utils import get_upload_folder
 
 from core.types import AudioError
 from ui import texts
+
+
+def refuse_addresses() -> None:
+    """Keep gradio from fetching: a request may name a web address where a file is expected.
+
+    gradio 6.31 has no switch for it, and downloads before our code sees the request.
+    """
+    from gradio import processing_utils
+
+    processing_utils.async_ssrf_protected_download = _refused
+
+
+async def _refused(url: str, cache_dir: str) -> str:
+    raise gr.Error(texts.NOT_UPLOADED, print_exception=False)
 
 
 def uploaded(path: str) -> Path:

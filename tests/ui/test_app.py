@@ -63,6 +63,21 @@ def test_the_queue_is_short_and_models_take_turns() -> None:
     assert {one.concurrency_limit for one in model} <= {1, "default"}
 
 
+def test_a_web_address_is_not_fetched() -> None:
+    import asyncio
+
+    import gradio as gr
+    from gradio import processing_utils
+
+    demo = page.build(Limits.here({}), Workbench())
+    drop = next(one for one in demo.blocks.values() if getattr(one, "elem_id", "") == "drop")
+    given = {"path": "http://example.org/a.wav", "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(gr.Error, match="Only uploads are read"):
+        asyncio.run(
+            processing_utils.async_move_files_to_cache(given, drop, check_in_upload_folder=True)
+        )
+
+
 def test_only_the_documented_endpoint_is_public() -> None:
     demo = page.build(Limits.here({}), Workbench())
     public = [one.api_name for one in demo.fns.values() if one.api_visibility == "public"]
