@@ -321,6 +321,8 @@ class Handlers:
         batch = Batch(
             desk.items, loaded, desk.folder, settings, cache, self.bounds, self.limits.for_intake()
         )
+        if not self.limits.space:
+            self.bench.prepare(settings)
         yield from self._rows(desk, batch)
 
     def _rows(self, desk: Desk, batch: Batch) -> Iterator[Updates]:

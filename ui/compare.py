@@ -199,7 +199,10 @@ class Run:
     ) -> Iterator[Updates]:
         tab = self.tab
         yield {tab.status: markup.progress("Reading…")}
-        pair = self._open(kind, given, self.bench.preferences(kept))
+        mine = self.bench.preferences(kept)
+        pair = self._open(kind, given, mine)
+        if not self.limits.space:
+            self.bench.prepare(mine.settings)
         wanted.pair = pair
         yield self._drawn(pair)
         for letter, side in zip("AB", pair.sides, strict=True):

@@ -214,6 +214,8 @@ class Handlers:
             inspection = Inspection.open(uploads.uploaded(path), name, self.limits)
             yield stay, stay, markup.progress(texts.REPORT_WORKING_ON.format(name=name))
             loaded = [self.bench.load(one) for one in self.bench.chosen(mine.checkpoints)]
+            if not self.limits.space:
+                self.bench.prepare(mine.settings)
             if loaded and inspection.refusal(mine.settings) is None:
                 for step in inspection.scan(loaded, mine.settings):
                     title, left = step.loaded.detector.label, step.seconds_left
