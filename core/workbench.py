@@ -52,7 +52,7 @@ class Workbench:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded: dict[str, Loaded] = {}
+        self._loaded: dict[tuple[str, str], Loaded] = {}  # by id and weights: cards differ
 
     @staticmethod
     def installed() -> tuple[Checkpoint, ...]:
@@ -106,13 +106,13 @@ class Workbench:
         from core import loading
 
         with self._lock:
-            if checkpoint.sha256 not in self._loaded:
-                others = list(self._loaded.values())
-                self._loaded[checkpoint.sha256] = loading.load(checkpoint, others)
-            return self._loaded[checkpoint.sha256]
+            key = (checkpoint.id, checkpoint.sha256)
+            if key not in self._loaded:
+                self._loaded[key] = loading.load(checkpoint, list(self._loaded.values()))
+            return self._loaded[key]
 
     def is_loaded(self, checkpoint: Checkpoint) -> bool:
-        return checkpoint.sha256 in self._loaded
+        return (checkpoint.id, checkpoint.sha256) in self._loaded
 
     def analyse(self, path: Path, name: str, limits: Limits) -> dict[str, Any]:
         """One recording, the whole way, as the record of `analyze --json`.
