@@ -141,7 +141,7 @@ def attributed(clip: Clip, one: "Loaded", window: Window) -> tuple[Evidence, ...
     samples = one.detector.spec.samples
     heard = detect.reach(window, samples, clip)
     wave = wave_of(clip, heard, samples)
-    wanted = attribution.Settings()
+    wanted = attribution.Settings(steps=16, occluded_bands=4)  # somebody is waiting
     parts = attribution.integrated_gradients(one.detector, wave, heard, wanted).evidence
     return parts + attribution.occlusion(one.detector, wave, heard, wanted).evidence
 

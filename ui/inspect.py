@@ -13,7 +13,7 @@ from core.limits import Limits
 from core.preferences import Preferences
 from core.types import Notice, Report
 from core.workbench import PROBLEMS, Inspection, Workbench
-from ui import markup, pictures, questions, texts, uploads
+from ui import downloads, markup, pictures, questions, texts, uploads
 from ui.evidence import Clicks, Panels
 
 Updates = dict[Any, Any]
@@ -43,6 +43,7 @@ class Tab:
     stage: gr.HTML
     state: gr.State
     asked: questions.Panel
+    files: downloads.Panel
 
     @property
     def outputs(self) -> list[Any]:
@@ -62,6 +63,7 @@ class Tab:
             self.stage,
             self.state,
             *self.asked.outputs,
+            *self.files.outputs,
         ]
 
 
@@ -108,6 +110,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             json = _download(texts.JSON, "json")
             csv = _download(texts.CSV, "csv")
             html = _download(texts.HTML, "html")
+        files = downloads.Panel.build()
         asked = questions.Panel.build()
         panels = Panels.build()
     state = gr.State(None)
@@ -130,6 +133,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             stage,
             state,
             asked,
+            files,
         ),
         panels,
     )
@@ -173,6 +177,7 @@ def wire(
         halted = cleared(_halt, tab.state, None, queue=False, api_visibility="private")
         halted.then(run.clear, None, outputs, queue=False, api_visibility="private")
     Clicks(panels, tab.state, tab.scores, conductor).wire()
+    downloads.wire(tab.files, tab.state, bench)
     questions.wire(tab.asked, tab.state, tab.stop, conductor)
 
 
@@ -235,7 +240,7 @@ class Run:
         updates |= {tab.json: gr.update(value=None, interactive=False)}
         updates |= {tab.csv: gr.update(value=None, interactive=False)}
         updates |= {tab.html: gr.update(value=None, interactive=False)}
-        return updates | tab.asked.blank() | self.panels.blank()
+        return updates | tab.asked.blank() | tab.files.blank() | self.panels.blank()
 
     def _guarded(self, steps: Iterator[Updates]) -> Iterator[Updates]:
         """Say what is meant for people; let bugs crash into the log, with a plain sentence."""

@@ -26,7 +26,10 @@ NOT_SCORED = "Nothing was scored yet."
 FAITHFUL = "faithfulness {share:.0f} %"
 TEST_MAPS = "Test whether these maps are faithful"
 ATTRIBUTE = "Attribution: gradients and occlusion"
-ATTRIBUTING = "Attribution of this window: some two hundred passes through the detector…"
+ATTRIBUTING = (
+    "Attribution of this window: more than a hundred passes through the detector, which can take "
+    "minutes…"
+)
 TESTING = "Testing “{title}”…"
 NOTHING_TO_TEST = "None of these maps runs along the window, so none can be tested."
 
@@ -34,3 +37,7 @@ NOTHING_TO_TEST = "None of these maps runs along the window, so none can be test
 def progress(name: str, detector: str, seconds_left: float) -> str:
     """How far a question has come."""
     return f"{name} · {detector} · about {span(seconds_left)} left"
+
+
+CASE_FILE = "PDF and evidence bundle"
+MAKE_FILES = "Make PDF and evidence bundle"

@@ -139,15 +139,14 @@ def test_robustness_and_likelihood(browser: Any, address: str, speech: Path) -> 
         assert "Not calibrated" in page.inner_text("#answer")
 
 
-def test_attribution_and_its_faithfulness(browser: Any, address: str, speech: Path) -> None:
+def test_maps_carry_their_faithfulness(browser: Any, address: str, speech: Path) -> None:
     with visit(browser, address) as page:
         drop(page, speech)
         scored(page)
-        page.click("#attribute")
-        page.wait_for_selector(".evidence-note h3:has-text('Occlusion over time')", timeout=90_000)
         page.click("#test-maps")
         page.wait_for_selector(".model-scope:has-text('faithfulness')", timeout=120_000)
-        picture(page, "attribution")
+        assert re.search(r"faithfulness \d+ %", page.inner_text(".slots"))
+        picture(page, "faithfulness")
 
 
 def test_settings_are_kept_and_used(browser: Any, address: str, speech: Path) -> None:
@@ -166,3 +165,17 @@ def test_settings_are_kept_and_used(browser: Any, address: str, speech: Path) ->
         page.get_by_role("tab", name="Settings").click()
         page.click("#set-reset")
         page.wait_for_function("document.querySelector('#set-hop_seconds input').value === '4'")
+
+
+def test_a_pdf_and_a_bundle_with_the_case(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        drop(page, speech)
+        scored(page)
+        page.click("#case-file > button, #case-file .label-wrap")
+        page.fill("#own-case input, #own-case textarea", "7/2026")
+        page.click("#own-make")
+        page.wait_for_selector("#own-files a", timeout=60_000)
+        said = page.inner_text("#own-files")
+        assert ".pdf" in said
+        assert ".zip" in said
+        assert re.search("[0-9a-f]{64}", page.inner_text("#own-said"))
