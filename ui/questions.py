@@ -58,7 +58,11 @@ class Panel:
             with gr.Row(equal_height=True, elem_classes="asks"):
                 score = gr.Button(texts.SCORE, elem_id="ask-stretch", **small)
                 note = gr.Textbox(
-                    show_label=False, placeholder=texts.NOTE, max_length=300, elem_id="note"
+                    show_label=False,
+                    placeholder=texts.NOTE,
+                    max_length=300,
+                    min_width=240,
+                    elem_id="note",
                 )
                 add = gr.Button(texts.ADD, elem_id="add-note", **small)
                 export = gr.Button(texts.EXPORT, elem_id="export", **small)
