@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 import core.torchaudio_guard  # noqa: F401  transformers imports torchaudio; the guard comes first
 from core.compact import SpectralConfig, SpectralStem
+from core.texture import TextureConfig, TextureStem
 from core.types import RATE
 
 # isort: split
@@ -44,7 +45,7 @@ KERNELS = (10, 3, 3, 3, 3, 2, 2)  # samples, of the seven convolutions of wav2ve
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
 Kind = Literal["xls-r", "wavlm", "compact"]
-Stem = Literal["conv", "spectral"]
+Stem = Literal["conv", "spectral", "texture"]
 
 
 class Layers(NamedTuple):
@@ -79,6 +80,13 @@ class SpeechConfig:
     positional_kernel: int = 64
     positional_groups: int = 16
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
+    texture: TextureConfig = field(default_factory=TextureConfig)
+
+    @property
+    def described(self) -> int:
+        """Numbers that describe a frame at the end of the stem."""
+        own = {"spectral": self.spectral.width, "texture": self.texture.width}
+        return own.get(self.stem, self.stem_width)
 
     @classmethod
     def of(cls, entries: Mapping[str, Any], base: "SpeechConfig | None" = None) -> "SpeechConfig":
@@ -87,7 +95,9 @@ class SpeechConfig:
         entries = dict(entries)
         spectral = dict(entries.pop("spectral", {}))
         spectral = {k: tuple(v) if isinstance(v, list) else v for k, v in spectral.items()}
-        return replace(base, **entries, spectral=replace(base.spectral, **spectral))
+        texture = replace(base.texture, **entries.pop("texture", {}))
+        spectral = replace(base.spectral, **spectral)
+        return replace(base, **entries, spectral=spectral, texture=texture)
 
 
 XLSR_300M = SpeechConfig("xls-r", 24, 1024, 16, 4096, "conv", 512, positional_kernel=128)
@@ -99,13 +109,12 @@ COMPACT = SpeechConfig()
 
 def _encoder(config: SpeechConfig) -> Any:
     """The transformers model of that configuration, with random weights and nothing random else."""
-    stem = config.spectral.width if config.stem == "spectral" else config.stem_width
     options: dict[str, Any] = {
         "hidden_size": config.width,
         "num_hidden_layers": config.layers,
         "num_attention_heads": config.heads,
         "intermediate_size": config.ffn,
-        "conv_dim": (config.stem_width,) * (len(KERNELS) - 1) + (stem,),
+        "conv_dim": (config.stem_width,) * (len(KERNELS) - 1) + (config.described,),
         "conv_kernel": KERNELS,
         "conv_stride": STRIDES,
         "conv_bias": config.conv_bias,
@@ -125,6 +134,8 @@ def _encoder(config: SpeechConfig) -> Any:
     model: Any = Wav2Vec2Model(Wav2Vec2Config(**options | {"attn_implementation": "sdpa"}))
     if config.stem == "spectral":
         model.feature_extractor = SpectralStem(config.spectral)
+    if config.stem == "texture":
+        model.feature_extractor = TextureStem(config.texture)
     return model
 
 
@@ -155,8 +166,7 @@ class SpeechBackbone(nn.Module):
     @property
     def stem_width(self) -> int:
         """Numbers that describe a frame at the end of the stem."""
-        spectral = self.config.stem == "spectral"
-        return self.config.spectral.width if spectral else self.config.stem_width
+        return self.config.described
 
     @property
     def hop(self) -> int:
@@ -166,7 +176,9 @@ class SpeechBackbone(nn.Module):
     @property
     def local(self) -> bool:
         """Whether a frame of the stem depends on its own samples only."""
-        return self.config.stem == "conv" or self.config.spectral.local
+        return self.config.stem == "conv" or (
+            self.config.stem == "spectral" and self.config.spectral.local
+        )
 
     @property
     def final_norm(self) -> nn.LayerNorm:
@@ -184,7 +196,7 @@ class SpeechBackbone(nn.Module):
         """Waveforms (batch, samples) -> local frames (batch, frames, stem width)."""
         if self.frames(wave.shape[-1]) < 1:
             raise ValueError(f"{wave.shape[-1]} samples are less than one frame.")
-        if self.config.stem == "spectral":
+        if self.config.stem != "conv":
             spectra: Tensor = self.model.feature_extractor(wave)
             return spectra.transpose(1, 2)
         frames = wave[:, None]

@@ -35,7 +35,7 @@ Differences from the authors' code, each held by a test in tests/core/detectors/
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, NamedTuple, Self, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +70,7 @@ class Config:
     k: int = 20
     by: Order = "value"
     samples: int = 64_600
+    level: Literal["none", "clip"] = "none"  # "clip": each input at unit variance; not published
 
     def __post_init__(self) -> None:
         lengths = tuple(
@@ -297,6 +298,10 @@ class Aasist(Detector):
         return InputSpec(samples=self.config.samples)
 
     def features(self, wave: Tensor) -> Features:
+        """The waveform as it is, as published, or at unit variance: then gain changes nothing."""
+        if self.config.level == "clip":
+            mean, spread = wave.mean(1, keepdim=True), wave.std(1, keepdim=True)
+            wave = (wave - mean) / spread.clamp_min(1e-6)
         return {"wave": wave}
 
     def decide(self, features: Features) -> Output:

@@ -1,0 +1,42 @@
+"""`python -m training compact`: the five compact checkpoints that ship, from the corpus."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.commands.compact_notes import NOTES
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(
+        "compact",
+        help="train the compact checkpoints that ship, stage by stage",
+        description="A stage whose result lies in the working folder is not run again.",
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="corpus; see training/corpus.py")
+    parser.add_argument("--work", type=Path, default=Path("runs/compact"), metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the checkpoints")
+    parser.add_argument(
+        "--variants", type=int, default=2, help="changed pieces of each clip, and 1"
+    )
+    parser.add_argument("--patience", type=float, default=1.0, help="factor on every stage's time")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """All stages; the figures on dev are printed and kept beside the stages' results."""
+    import json
+
+    import torch
+
+    from training.compact_set import Plan, Workshop, write_figures
+
+    torch.set_num_threads(args.threads)
+    seconds = {name: value * args.patience for name, value in Plan().seconds.items()}
+    shop = Workshop(args.data, args.work, Plan(args.variants, seconds))
+    figures = shop.ship(args.out, NOTES)
+    write_figures(args.work / "figures.json", figures)
+    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    return 0

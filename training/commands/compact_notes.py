@@ -1,0 +1,31 @@
+"""What the cards of the compact checkpoints say of themselves, in words."""
+
+NOTES: dict[str, list[str]] = {
+    "": [
+        "For research and evaluation. Trained on about three hours of public demonstration "
+        "recordings, many of whose pages state no licence.",
+        "Trained for minutes on two CPU cores; checkpoints/README.md says what was tried and what "
+        "came out. Not evidence of anything by itself.",
+        "The backbone hears texture (statistics of spectra over about 1.5 s), not content; it "
+        "depends on fine spectral structure, so heavy codecs, low-pass and noise weaken it.",
+    ],
+    "hiercon": ["Trained together with SLS and MamBo over one backbone, which is then frozen."],
+    "sls": ["Trained together with HierCon and MamBo over one backbone, which is then frozen."],
+    "mambo": [
+        "MamBo-3-Hydra-N3 of width 64 with one unit instead of five, for two CPU cores.",
+        "Trained together with HierCon and SLS over one backbone, which is then frozen.",
+    ],
+    "qaf": [
+        "The SSL branch is the first 12 of 24 layers of the shared compact backbone, not a WavLM.",
+        "The codec is an EnCodec with 8 filters, trained for minutes on spectral distance (it "
+        "reconstructs poorly); its codebooks are residual k-means over its latents. Codes of the "
+        "unchanged pieces of train only.",
+    ],
+    "aasist": [
+        "The published architecture with fewer channels, on the waveform at unit variance, trained "
+        "from scratch for about 190 steps only. It has learned nothing that generalises: EER on "
+        "dev is at chance (55 %). It is shipped as it came out, is not calibrated and not fused; "
+        "do not rely on its score.",
+        "Dimensions: nMI with the family of machine-made speech, on clips of train.",
+    ],
+}

@@ -1,0 +1,225 @@
+"""The five compact checkpoints from the corpus, stage by stage, each stage's result kept.
+
+textures -> codec, its codes -> backbone with three heads -> QAF-Static -> AASIST -> cards.
+Stages run for a given time; a stage whose result lies in the working folder is not run again.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.backbones import COMPACT_CODEC, Codec
+from core.calibration import Calibration
+from core.detectors.aasist import Aasist
+from core.detectors.base import Detector
+from core.detectors.qaf import QafStatic
+from core.texture import TextureConfig
+from training import codec as codecs
+from training import joint, quantised, ship, sinc_loop, textures
+from training.corpus import read_splits
+from training.data import Audio
+from training.recipe import Augmentation, Crop
+from training.recipes import _compact as compact
+
+MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1, "width": 64}
+QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
+AASIST: dict[str, Any] = {
+    "channels": [1, 8, 16, 32],
+    "gat_dims": [64, 32],
+    "k": 20,
+    "level": "clip",
+}
+NONE = Augmentation()
+SECONDS = {"codec": 720.0, "joint": 400.0, "heads": 200.0, "qaf": 160.0, "aasist": 1320.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Seconds of each stage on the machine at hand, and how many variants of each clip."""
+
+    variants: int = 2
+    seconds: Mapping[str, float] = field(default_factory=SECONDS.copy)
+    seed: int = compact.SEED
+
+
+class Workshop:
+    """The stages over one corpus and one working folder."""
+
+    def __init__(self, data: Path | None, work: Path, plan: Plan) -> None:
+        splits = read_splits(data)
+        self.work, self.plan, self.data = work, plan, data
+        self.train = Audio.of(splits.train, work / "cache")
+        self.dev = Audio.of(splits.dev, work / "cache")
+
+    def textures(self, name: str) -> textures.Textures:
+        """The pieces of train (all variants) or of dev (unchanged)."""
+        audio = self.train if name == "train" else self.dev
+        for variant in range(self.plan.variants if name == "train" else 1):
+            change, short = compact.AUGMENTATION if variant else NONE, compact.CROP
+            self._make(audio, name, variant, change, short)
+        return textures.read(audio, self.work / name)
+
+    def _make(
+        self, audio: Audio, name: str, variant: int, change: Augmentation, short: Crop
+    ) -> None:
+        folder = self.work / name
+        textures.make(audio, folder, variant, self.plan.seed, change, short, TextureConfig())
+
+    def codec(self) -> Codec:
+        """The compact EnCodec, its codebooks settled by k-means."""
+        made = Codec(COMPACT_CODEC)
+        if not self._load(made, "codec"):
+            seed = self.plan.seed + 1
+            made, _ = codecs.train_codec(
+                self.train, COMPACT_CODEC, self.plan.seconds["codec"], self._log("codec"), seed
+            )
+            codecs.settle(made, self.train, seed)
+            self._keep(made, "codec")
+        return made.eval()
+
+    def codes(self, codec: Codec) -> NDArray[np.int16]:
+        """The codes of the unchanged pieces of train."""
+        path = self.work / "train" / "codes-0.npy"
+        if not path.exists():
+            waves = np.load(self.work / "train" / "waves-0.npy", mmap_mode="r")
+            np.save(path, quantised.codes_of(codec, waves))
+        found: NDArray[np.int16] = np.load(path)
+        return found
+
+    def trio(self) -> joint.Trio:
+        """The backbone with HierCon, SLS and MamBo."""
+        made = joint.Trio(MAMBO)
+        if not self._load(made, "joint"):
+            made = joint.fit(
+                self.textures("train"),
+                self.textures("dev"),
+                self.train,
+                MAMBO,
+                self.plan.seconds["joint"],
+                self._log("joint"),
+                self.plan.seed + 3,
+            )
+            made = joint.more(
+                made,
+                self.textures("train"),
+                self.textures("dev"),
+                self.train,
+                self.plan.seconds["heads"],
+                self._log("heads"),
+                self.plan.seed + 6,
+            )
+            self._keep(made, "joint")
+        return made.eval()
+
+    def qaf(self, trio: joint.Trio, codec: Codec) -> QafStatic:
+        """QAF-Static over the frozen backbone and codec."""
+        made = QafStatic.build({**QAF, "codec_rms": quantised.LEVEL}, "compact")
+        if not self._load(made, "qaf"):
+            parts = quantised.Frozen(trio.backbone, codec, self.codes(codec))
+            made = quantised.fit(
+                QAF,
+                parts,
+                self.textures("train"),
+                self.train,
+                self.plan.seconds["qaf"],
+                self._log("qaf"),
+                self.plan.seed + 4,
+            )
+            self._keep(made, "qaf")
+        return made.eval()
+
+    def aasist(self) -> Aasist:
+        """Sparse AASIST on the waveform."""
+        made = Aasist.build(AASIST)
+        if not self._load(made, "aasist"):
+            self.textures("train")
+            trained = sinc_loop.fit(
+                self.work / "train",
+                self.train,
+                AASIST,
+                self.plan.seconds["aasist"],
+                self._log("aasist"),
+                self.plan.seed + 2,
+            )
+            made.load_state_dict(trained.state_dict())
+            self._keep(made, "aasist")
+        return made.eval()
+
+    def ship(self, root: Path, notes: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Write the checkpoints, cards and fusion.json; returns the figures on dev."""
+        trio = self.trio()
+        qaf, aasist = self.qaf(trio, self.codec()), self.aasist()
+        dev, train = self.textures("dev"), self.textures("train")
+        kept = self.work / "dev-scores.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(ship.all_scores(trio, qaf, aasist, dev.waves)))
+        logits = json.loads(kept.read_text())
+        labels = [item.label for item in dev.items]
+        licences, common = self.licences(), notes.get("", [])
+        ship.save_backbone(root, trio, common, licences)
+        calibrations: dict[str, Calibration] = {}
+        made: tuple[Detector, ...] = (trio.hiercon, trio.sls, trio.mambo, qaf, aasist)
+        for one in made:
+            more = {"dimensions": ship.dimension_table(aasist, train)} if one is aasist else {}
+            words = [*common, *notes.get(one.name, [])]
+            found = ship.save_detector(root, one, logits[one.name], labels, words, licences, more)
+            if found is not None:
+                calibrations[one.name] = found
+        sources = [item.source for item in dev.items]
+        fused = ship.save_fusion(root, logits, calibrations, labels, sources)
+        families = sorted({item.family for item in dev.items} - {"bonafide"})
+        by_family = {
+            family: {
+                name: joint.eer(
+                    [x for x, item in zip(values, dev.items, strict=True) if _in(item, family)],
+                    [item.label for item in dev.items if _in(item, family)],
+                )
+                for name, values in logits.items()
+            }
+            for family in families
+        }
+        eers = {name: ship.dev_eer(values, labels)["value"] for name, values in logits.items()}
+        return {"eer": eers, "fused": fused, "by_family": by_family}
+
+    def licences(self) -> str:
+        """The licences of the training clips as the manifest states them, with their counts."""
+        manifest = (self.data or Path()) / "manifest.csv"
+        if not manifest.is_file():
+            return "licences of the data: no manifest states them"
+        with manifest.open(newline="", encoding="utf-8") as file:
+            count = Counter(
+                row.get("licence") or "not stated"
+                for row in csv.DictReader(file)
+                if row["split"] == "train"
+            )
+        listed = "; ".join(f"{name} ({n})" for name, n in count.most_common())
+        return f"licences of the training clips as the manifest states them: {listed}"
+
+    def _log(self, name: str) -> Path:
+        return self.work / f"{name}.json"
+
+    def _load(self, module: torch.nn.Module, name: str) -> bool:
+        path = self.work / f"{name}-done.pt"
+        if path.exists():
+            module.load_state_dict(torch.load(path, weights_only=True))
+        return path.exists()
+
+    def _keep(self, module: torch.nn.Module, name: str) -> None:
+        torch.save(module.state_dict(), self.work / f"{name}-done.pt")
+
+
+def _in(item: Any, family: str) -> bool:
+    return item.family in {"bonafide", family}
+
+
+def write_figures(path: Path, figures: Mapping[str, Any]) -> None:
+    """The figures on dev as JSON."""
+    path.write_text(json.dumps(figures, indent=1) + "\n")

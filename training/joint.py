@@ -1,0 +1,228 @@
+"""HierCon, SLS and MamBo over one compact backbone, trained together; then QAF-Static over it.
+
+One pass of the backbone serves three heads, whose losses are added; each keeps its paper's loss.
+The backbone is then frozen for all, as QAF-Static's is in its paper. Pieces and their texture come
+from `training.textures`; whole dimensions of the texture are left out at random, for a clip at a
+time, so that nothing leans on a few bands.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from core.backbones import SpeechBackbone
+from core.detectors.hiercon import HierCon
+from core.detectors.mambo import Mambo
+from core.detectors.sls import Sls
+from core.texture import TextureStem
+from training import warm
+from training.curve import eer_official, scores
+from training.data import Audio
+from training.losses import Loss, objective, targets
+from training.steps import Draws, follow, rate
+from training.textures import Textures
+
+PEAK, DECAY, DROPPED, EVERY = 8e-4, 0.05, 0.2, 150
+BATCH = 32
+FRAMES = 201  # of 64,600 samples
+SPARSE = 8  # in the first part of training one frame in eight: texture changes slowly
+SPARSE_UNTIL = 0.8  # share of the time
+BACKBONE: dict[str, Any] = {
+    "width": 96,
+    "heads": 4,
+    "ffn": 192,
+    "stem": "texture",
+    "positional_kernel": 32,
+}
+CE = Loss(class_weights=(0.5, 0.5), smoothing=0.05)
+LOSSES = {
+    "hiercon": Loss(
+        class_weights=(0.5, 0.5), smoothing=0.05, contrast="pairwise", contrast_weight=0.1
+    ),
+    "sls": CE,
+    "mambo": Loss(kind="focal", class_weights=(0.5, 0.5), gamma=2.0, normalisation="clips"),
+}
+
+
+class Trio(nn.Module):
+    """Three detectors over one backbone."""
+
+    def __init__(self, mambo: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.hiercon = HierCon.build({"backbone": BACKBONE}, "compact")
+        self.sls = Sls.build({"backbone": BACKBONE}, "compact")
+        self.mambo = Mambo.build({"backbone": BACKBONE, **mambo}, "compact")
+        self.sls.backbone = self.mambo.backbone = self.hiercon.backbone
+        calm_start(self.backbone)
+
+    @property
+    def backbone(self) -> SpeechBackbone:
+        return self.hiercon.backbone
+
+    @property
+    def stem(self) -> TextureStem:
+        return cast("TextureStem", self.backbone.model.feature_extractor)
+
+    def traces(self, frames: Tensor) -> dict[str, Mapping[str, Tensor]]:
+        """Frames of the stem (batch, frames, width) -> each detector's trace.
+
+        SLS reads a fixed number of frames; where there are fewer, each is said several times.
+        """
+        heard = self.backbone.encode(frames)._asdict()
+        hidden = heard["hidden"]
+        times = -(-FRAMES // hidden.shape[2])
+        long = hidden.repeat_interleave(times, 2)[:, :, :FRAMES] if times > 1 else hidden
+        return {
+            "hiercon": self.hiercon.decide(heard).trace,
+            "sls": self.sls.decide({"hidden": long}).trace,
+            "mambo": self.mambo.decide(heard).trace,
+        }
+
+
+@torch.no_grad()
+def calm_start(backbone: SpeechBackbone) -> None:
+    """Each layer starts as a small change of what it is given, so that 24 of them train soon."""
+    for layer in backbone.model.encoder.layers:
+        layer.attention.out_proj.weight.mul_(0.2)
+        layer.feed_forward.output_dense.weight.mul_(0.2)
+
+
+def batch_of(stem: TextureStem, blocks: Any, *, drop: float = 0.0) -> Tensor:
+    """Stored statistics (batch, blocks, width) -> frames (batch, frames, width)."""
+    frames = stem.frames_of(torch.from_numpy(np.asarray(blocks, dtype=np.float32)), FRAMES)
+    if drop:
+        keep = (torch.rand(frames.shape[0], frames.shape[1], 1) >= drop) / (1 - drop)
+        frames = frames * keep
+    return frames.transpose(1, 2)
+
+
+def eer(logits: list[float], labels: list[str]) -> float:
+    """EER of spoof logits."""
+    found = {
+        label: [-s for s, own in zip(logits, labels, strict=True) if own == label]
+        for label in set(labels)
+    }
+    return float(eer_official(scores(found["bonafide"], found["spoof"])).value)
+
+
+@torch.no_grad()
+def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
+    """EER of each detector on the stored dev pieces, in eval mode."""
+    trio.eval()
+    logits: dict[str, list[float]] = {name: [] for name in LOSSES}
+    for start in range(0, len(dev.blocks), BATCH):
+        frames = batch_of(trio.stem, dev.blocks[start : start + BATCH])
+        with torch.autocast("cpu", torch.bfloat16):
+            traces = trio.traces(frames)
+        for name, trace in traces.items():
+            logits[name] += (trace["logits"][:, 0] - trace["logits"][:, 1]).float().tolist()
+    labels = [item.label for item in dev.items]
+    return {name: round(eer(found, labels), 4) for name, found in logits.items()}
+
+
+def fit(
+    train: Textures,
+    dev: Textures,
+    audio: Audio,
+    mambo: Mapping[str, Any],
+    seconds: float,
+    log: Path,
+    seed: int,
+) -> Trio:
+    """Train the trio for so many seconds; the exponential mean of the weights comes back."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    trio = Trio(mambo)
+    some = rng.choice(len(train.blocks), min(2000, len(train.blocks)), replace=False)
+    rows = train.blocks[np.sort(some)][:, ::5].reshape(-1, train.blocks.shape[2])
+    trio.stem.fit(torch.from_numpy(rows.astype(np.float32)))
+    warm.start(trio.backbone, trio.stem, train, audio, rng)
+    mean = copy.deepcopy(trio).requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    kept = [p for p in trio.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(kept, PEAK, betas=(0.9, 0.98), weight_decay=DECAY)
+    draw, clips = Draws(audio, rng), len(audio.items)
+    variants = len(train.blocks) // clips
+    curve, losses, step, started = list[dict[str, Any]](), list[list[float]](), 0, time.monotonic()
+    while (share := (time.monotonic() - started) / seconds) < 1:
+        trio.train()
+        chosen = draw(BATCH)
+        target = targets([audio.items[index].label for index in chosen])
+        blocks = train.blocks[chosen + clips * rng.integers(variants, size=BATCH)]
+        frames = batch_of(trio.stem, blocks, drop=DROPPED)
+        if share < SPARSE_UNTIL:
+            frames = frames[:, int(rng.integers(SPARSE)) :: SPARSE][:, : FRAMES // SPARSE]
+        for group in optimiser.param_groups:
+            group["lr"] = PEAK * rate(share)
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            traces = trio.traces(frames)
+        each = [objective(LOSSES[name], trace, target)[0] for name, trace in traces.items()]
+        optimiser.zero_grad()
+        torch.stack(each).sum().backward()
+        nn.utils.clip_grad_norm_(kept, 1.0)
+        optimiser.step()
+        step += 1
+        follow(mean, trio, step)
+        losses.append([float(x.detach()) for x in each])
+        if step % EVERY == 0:
+            loss = dict(zip(LOSSES, np.mean(losses, 0).round(4).tolist(), strict=True))
+            curve.append(
+                {"step": step, "share": round(share, 3), "loss": loss, "dev": dev_eers(mean, dev)}
+            )
+            losses.clear()
+            log.write_text(json.dumps(curve, indent=1) + "\n")
+            torch.save(mean.state_dict(), log.with_suffix(".pt"))
+    return mean.eval()
+
+
+def more(
+    trio: Trio,
+    train: Textures,
+    dev: Textures,
+    audio: Audio,
+    seconds: float,
+    log: Path,
+    seed: int,
+) -> Trio:
+    """Train the three heads on, over the backbone as it now is, frozen for all; whole pieces."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    mean = copy.deepcopy(trio).requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    trio.backbone.requires_grad_(False)  # noqa: FBT003
+    kept = [p for p in trio.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(kept, PEAK, betas=(0.9, 0.98), weight_decay=DECAY)
+    draw, clips = Draws(audio, rng), len(audio.items)
+    variants = len(train.blocks) // clips
+    curve, losses, step, started = list[dict[str, Any]](), list[list[float]](), 0, time.monotonic()
+    while (share := (time.monotonic() - started) / seconds) < 1:
+        trio.train()
+        chosen = draw(BATCH)
+        target = targets([audio.items[index].label for index in chosen])
+        blocks = train.blocks[chosen + clips * rng.integers(variants, size=BATCH)]
+        frames = batch_of(trio.stem, blocks, drop=DROPPED)
+        for group in optimiser.param_groups:
+            group["lr"] = PEAK * rate(share)
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            traces = trio.traces(frames)
+        each = [objective(LOSSES[name], trace, target)[0] for name, trace in traces.items()]
+        optimiser.zero_grad()
+        torch.stack(each).sum().backward()
+        nn.utils.clip_grad_norm_(kept, 1.0)
+        optimiser.step()
+        step += 1
+        follow(mean, trio, step, 0.97)
+        losses.append([float(x.detach()) for x in each])
+        if step % EVERY == 0:
+            loss = dict(zip(LOSSES, np.mean(losses, 0).round(4).tolist(), strict=True))
+            found = dev_eers(mean, dev)
+            curve.append({"step": step, "share": round(share, 3), "loss": loss, "dev": found})
+            losses.clear()
+            log.write_text(json.dumps(curve, indent=1) + "\n")
+    return mean.eval()

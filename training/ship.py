@@ -1,0 +1,191 @@
+"""From trained networks to the checkpoints that ship: dev scores, calibration, fusion, cards."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from checkpoints import store
+from core.calibration import Calibration, cllr, fit, fit_fusion, fit_rule
+from core.detectors.aasist import Aasist
+from core.detectors.base import Detector
+from core.detectors.qaf import QafStatic
+from core.loading import golden_logit
+from core.types import DetectorError
+from training.bootstrap import bootstrap_eer, interval
+from training.curve import eer_official, scores
+from training.disentanglement import analyse
+from training.joint import Trio
+from training.textures import Textures
+
+BACKBONE_ID = "texture-compact"
+IDS = {
+    "hiercon": "hiercon-compact",
+    "sls": "sls-compact",
+    "mambo": "mambo-compact",
+    "qaf": "qaf-compact",
+    "aasist": "aasist-topk-compact",
+}
+DEV, GOLDEN_TOLERANCE, FOLDS = "corpus dev", 5e-3, 5
+COMMAND = "python -m training compact --data DIR --out checkpoints"
+LICENCE = "for research and evaluation"
+
+
+def all_scores(
+    trio: Trio, qaf: QafStatic, aasist: Aasist, waves: NDArray[np.int16]
+) -> dict[str, list[float]]:
+    """spoof_logit of stored pieces by each detector; the backbone runs once, float32."""
+    found: dict[str, list[float]] = {name: [] for name in IDS}
+    with torch.inference_mode():
+        for start in range(0, len(waves), 8):
+            wave = torch.from_numpy(waves[start : start + 8].astype(np.float32) / 32_768)
+            heard = trio.hiercon.features(wave)
+            power = wave.square().mean(-1, keepdim=True)
+            codes = qaf.codec.codes(wave * ((qaf.config.codec_rms or 0.1) / (power + 1e-7).sqrt()))
+            part = {"hidden": heard["hidden"][:, : qaf.config.ssl_layers], "codes": codes}
+            for name, one, given in (
+                ("hiercon", trio.hiercon, heard),
+                ("sls", trio.sls, heard),
+                ("mambo", trio.mambo, heard),
+                ("qaf", qaf, part),
+                ("aasist", aasist, aasist.features(wave)),
+            ):
+                found[name] += one.decide(given).spoof_logit.tolist()
+    return found
+
+
+def save_backbone(root: Path, trio: Trio, notes: Sequence[str], licences: str) -> None:
+    """The frozen backbone as a checkpoint of its own."""
+    card = _card(BACKBONE_ID, "backbone", "compact", notes, licences)
+    card["config"] = trio.hiercon.config_dict()["backbone"]
+    store.save(root / BACKBONE_ID, trio.backbone.state_dict(), card)
+
+
+def save_detector(
+    root: Path,
+    detector: Detector,
+    logits: Sequence[float],
+    labels: Sequence[str],
+    notes: Sequence[str],
+    licences: str,
+    more: Mapping[str, Any],
+) -> Calibration | None:
+    """One detector with its dev figures; None where its scores cannot be calibrated."""
+    name = detector.name
+    shared = name != "aasist"
+    card = _card(IDS[name], name, "compact" if shared else "paper", notes, licences)
+    card |= {
+        "config": json.loads(json.dumps(detector.config_dict())),
+        "golden": {"spoof_logit": golden_logit(detector), "tolerance": GOLDEN_TOLERANCE},
+        "backbone": BACKBONE_ID if shared else None,
+        "default": True,
+        **more,
+    }
+    try:
+        calibration: Calibration | None = fit(logits, labels, DEV)
+    except DetectorError as error:
+        calibration = None
+        card["notes"].append(f"Not calibrated: {error}")
+    card["calibration"] = None if calibration is None else calibration.to_card()
+    card["measured"] = [dev_eer(logits, labels)]
+    own = {k: v for k, v in detector.state_dict().items() if not k.startswith("backbone.")}
+    store.save(root / IDS[name], own, card)
+    return calibration
+
+
+def save_fusion(
+    root: Path,
+    logits: Mapping[str, Sequence[float]],
+    calibrations: Mapping[str, Calibration],
+    labels: Sequence[str],
+    sources: Sequence[str],
+) -> dict[str, float]:
+    """fusion.json over the calibrated detectors; the fused figures on dev, cross-validated too."""
+    llrs = {
+        name: np.array([one.llr(x) for x in logits[name]]) for name, one in calibrations.items()
+    }
+    checkpoints = {name: IDS[name] for name in calibrations}
+    fusion = fit_fusion(llrs, labels, checkpoints, DEV)
+    (root / "fusion.json").write_text(fusion.to_json())
+    spoofed = np.array([label == "spoof" for label in labels])
+    held = np.zeros(len(labels))
+    fold = np.unique(np.array(sources), return_inverse=True)[1] % FOLDS
+    for number in range(FOLDS):
+        rest = fold != number
+        rule = fit_rule({name: values[rest] for name, values in llrs.items()}, spoofed[rest])
+        for index in np.flatnonzero(~rest):
+            held[index] = rule.llr({name: float(v[index]) for name, v in llrs.items()})
+    fused = [
+        fusion.llr({name: float(v[i]) for name, v in llrs.items()}) for i in range(len(labels))
+    ]
+    return {
+        "cllr": cllr(np.array(fused, dtype=float), labels),
+        "cllr_cross_validated": cllr(held, labels),
+        "eer": dev_eer([float(x or 0.0) for x in fused], labels)["value"],
+        "eer_cross_validated": dev_eer(held.tolist(), labels)["value"],
+    }
+
+
+def dev_eer(logits: Sequence[float], labels: Sequence[str]) -> dict[str, Any]:
+    """EER on dev as a card's entry, with an interval over clips."""
+    bona = [-s for s, label in zip(logits, labels, strict=True) if label == "bonafide"]
+    spoof = [-s for s, label in zip(logits, labels, strict=True) if label == "spoof"]
+    ordered = scores(bona, spoof)
+    spread = interval(bootstrap_eer(ordered))
+    return {
+        "set": DEV,
+        "metric": "eer",
+        "value": float(eer_official(ordered).value),
+        "low": spread.low,
+        "high": spread.high,
+        "n": len(labels),
+        "command": COMMAND,
+    }
+
+
+def dimension_table(aasist: Aasist, train: Textures, each: int = 12) -> list[dict[str, Any]]:
+    """What each live dimension of TopK answers to: families of machine-made speech in train."""
+    rng, rows = np.random.default_rng(0), list[int]()
+    families = sorted({item.family for item in train.items if item.label == "spoof"})
+    for family in families:
+        own = [i for i, item in enumerate(train.items) if item.family == family]
+        rows += rng.choice(own, min(each, len(own)), replace=False).tolist()
+    values = []
+    with torch.inference_mode():
+        for row in rows:
+            wave = torch.from_numpy(train.waves[row].astype(np.float32) / 32_768)
+            values.append(aasist(wave[None]).trace["embedding"][0].numpy())
+    attack = [train.items[row].family for row in rows]
+    table = analyse(np.stack(values), attack).table()
+    return [{key: entry[key] for key in ("dim", "attack", "nmi")} for entry in table]
+
+
+def _card(
+    name: str, detector: str, size: str, notes: Sequence[str], licences: str
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "detector": detector,
+        "size": size,
+        "config": {},
+        "licence": LICENCE,
+        "provenance": {
+            "source": "trained by this project",
+            "url": None,
+            "commit": None,
+            "made_by": "python -m training compact",
+        },
+        "trained_on": ["corpus train (3,333 clips, 237 systems and human sources)", licences],
+        "recipe": "training/joint.py, training/quantised.py, training/sinc_loop.py",
+        "command": COMMAND,
+        "measured": [],
+        "calibration": None,
+        "golden": None,
+        "backbone": None,
+        "default": False,
+        "notes": list(notes),
+    }

@@ -1,0 +1,51 @@
+"""What the loops that run for a given time share: draws, the rate, the mean of the weights."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from training.data import Audio
+from training.sampling import shares
+
+LEVELS = ("label", "family", "source")
+
+
+class Draws:
+    """Clips by chance, as many human as machine-made, families and sources tempered."""
+
+    def __init__(self, audio: Audio, rng: np.random.Generator) -> None:
+        self.share = shares(audio.items, LEVELS, 0.4)
+        self.rng = rng
+
+    def __call__(self, count: int) -> NDArray[np.int64]:
+        return self.rng.choice(len(self.share), count, p=self.share)
+
+
+def rate(share: float) -> float:
+    """Factor of the learning rate after that share of the time: up in a tenth, then a cosine."""
+    if share < 0.1:
+        return max(share, 0.01) / 0.1
+    return 0.5 + 0.5 * math.cos(math.pi * (share - 0.1) / 0.9)
+
+
+@torch.no_grad()
+def follow(mean: nn.Module, net: nn.Module, step: int, decay: float = 0.99) -> None:
+    """Move the exponential mean of the weights one step on."""
+    keep = min(decay, step / (step + 10))
+    for kept, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+        if kept.is_floating_point():
+            kept.mul_(keep).add_(new, alpha=1 - keep)
+        else:
+            kept.copy_(new)
+
+
+def pieces(folder: Path) -> list[NDArray[np.int16]]:
+    """The variants of waves that are made so far, each (clips, samples)."""
+    return [
+        np.load(folder / f"waves-{path.stem.removeprefix('blocks-')}.npy", mmap_mode="r")
+        for path in sorted(folder.glob("blocks-*.npy"))
+    ]
