@@ -95,9 +95,13 @@ class SpeechConfig:
         entries = dict(entries)
         spectral = dict(entries.pop("spectral", {}))
         spectral = {k: tuple(v) if isinstance(v, list) else v for k, v in spectral.items()}
-        texture = replace(base.texture, **entries.pop("texture", {}))
-        spectral = replace(base.spectral, **spectral)
-        return replace(base, **entries, spectral=spectral, texture=texture)
+        texture = dict(entries.pop("texture", {}))
+        return replace(
+            base,
+            **entries,
+            spectral=replace(base.spectral, **spectral),
+            texture=replace(base.texture, **texture),
+        )
 
 
 XLSR_300M = SpeechConfig("xls-r", 24, 1024, 16, 4096, "conv", 512, positional_kernel=128)

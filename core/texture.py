@@ -195,4 +195,6 @@ def _blocks(x: Tensor, size: int) -> Tensor:
     """Means over blocks of `size` rows, the last one over what is left: (batch, blocks, n)."""
     count = math.ceil(x.shape[1] / size)
     short = count * size - x.shape[1]
-    return functional.pad(x, (0, 0, 0, short)).unflatten(1, (count, size)).mean(2)
+    padded = functional.pad(x, (0, 0, 0, short))
+    means: Tensor = padded.unflatten(1, (count, size)).mean(2)
+    return means

@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,12 @@ def spectral_distance(made: Tensor, heard: Tensor) -> Tensor:
     total = made.new_zeros(())
     for size in (256, 512, 2048):
         window = torch.hann_window(size)
-        pair = [
+        ours, theirs = (
             torch.stft(x, size, size // 4, window=window, return_complex=True).abs()
             for x in (made, heard)
-        ]
-        logs = [(x + 1e-3).log() for x in pair]
-        total = total + functional.l1_loss(*logs) + functional.l1_loss(*pair)
+        )
+        total = total + functional.l1_loss((ours + 1e-3).log(), (theirs + 1e-3).log())
+        total = total + functional.l1_loss(ours, theirs)
     return total / 3
 
 
@@ -88,7 +89,7 @@ def train_codec(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    codec = Codec(CodecConfig(**{**_fields(config), "decoder": True}))
+    codec = Codec(replace(config, decoder=True))
     human = [i for i, item in enumerate(audio.items) if item.label == "bonafide"]
     books, curve = Codebooks(codec), list[dict[str, float]]()
     optimiser = torch.optim.Adam(codec.model.parameters(), 8e-4, betas=(0.8, 0.99))
@@ -123,10 +124,6 @@ def train_codec(
     own = plain.state_dict()
     plain.load_state_dict({k: v for k, v in codec.state_dict().items() if k in own})
     return plain, curve
-
-
-def _fields(config: CodecConfig) -> dict[str, int | bool]:
-    return {name: getattr(config, name) for name in config.__slots__}
 
 
 def _pieces(audio: Audio, members: Sequence[int], rng: np.random.Generator, count: int) -> Tensor:

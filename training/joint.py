@@ -124,7 +124,7 @@ def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
             traces = trio.traces(frames)
         for name, trace in traces.items():
             logits[name] += (trace["logits"][:, 0] - trace["logits"][:, 1]).float().tolist()
-    labels = [item.label for item in dev.items]
+    labels: list[str] = [item.label for item in dev.items]
     return {name: round(eer(found, labels), 4) for name, found in logits.items()}
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.data import Audio
+from training.recipe import Level
 from training.sampling import shares
 
-LEVELS = ("label", "family", "source")
+LEVELS: tuple[Level, ...] = ("label", "family", "source")
 
 
 class Draws:

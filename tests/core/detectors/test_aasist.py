@@ -1,5 +1,6 @@
 """AASIST against the authors' outputs, and against a plain transcription of its description."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
