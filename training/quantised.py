@@ -16,7 +16,7 @@ from core.backbones import Codec, SpeechBackbone
 from core.detectors.qaf import QafStatic
 from core.texture import TextureStem
 from training.data import Audio
-from training.joint import BATCH, CE, DROPPED, batch_of
+from training.joint import BATCH, CE, DROPPED, FRAMES, SPARSE, SPARSE_UNTIL, batch_of
 from training.losses import objective, targets
 from training.steps import Draws, rate
 from training.textures import Textures
@@ -75,6 +75,8 @@ def fit(
         target = targets([audio.items[index].label for index in chosen])
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             frames = batch_of(stem, train.blocks[rows], drop=DROPPED)
+            if share < SPARSE_UNTIL:
+                frames = frames[:, int(rng.integers(SPARSE)) :: SPARSE][:, : FRAMES // SPARSE]
             hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden.float()
         for group in optimiser.param_groups:
             group["lr"] = PEAK * rate(share)
