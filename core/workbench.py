@@ -85,8 +85,17 @@ class Workbench:
         return preferences.read(kept, [one.id for one in self.installed()])
 
     def default_ids(self) -> list[str]:
-        """The checkpoints that score where nobody named any."""
-        return [one.id for one in self.chosen()] if self.installed() else []
+        """The checkpoints that score where nobody named any.
+
+        The same as those of `chosen()`, found without importing a network: the first page asks.
+        """
+        best: dict[str, Checkpoint] = {}
+        for one in self.installed():
+            if one.detector not in best or (
+                one.card["default"] and not best[one.detector].card["default"]
+            ):
+                best[one.detector] = one
+        return [one.id for one in best.values()]
 
     @staticmethod
     def prepare(settings: "Settings") -> None:

@@ -106,7 +106,7 @@ class Tab:
 def build(bench: Workbench, limits: Limits) -> Tab:
     """Lay out the tab."""
     ids = [one.id for one in bench.installed()]
-    chosen = [one.id for one in bench.chosen()] if ids else []
+    chosen = bench.default_ids()
     files = limits.batch_files
     cache = ResultCache.here(limits)
     gr.HTML(markup.foot(texts.BATCH_HELP.format(files=files)))

@@ -1,9 +1,13 @@
 """How the app starts, and what it allows."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +41,10 @@ def test_the_first_page_waits_for_nothing_heavy() -> None:
     assert run(f"import sys, app; print({heavy} & set(sys.modules))") == "set()"
 
 
+def test_the_first_page_names_the_detectors_that_score() -> None:
+    assert sorted(Workbench().default_ids()) == sorted(one.id for one in Workbench.chosen())
+
+
 def test_nothing_is_shared_recorded_or_watched() -> None:
     options = page.launch_options(Limits.here({}))
     assert options["max_file_size"] == 1_000_000_000
@@ -63,9 +71,13 @@ def test_the_queue_is_short_and_models_take_turns() -> None:
     assert {one.concurrency_limit for one in model} <= {1, "default"}
 
 
-def test_a_web_address_is_not_fetched() -> None:
-    import asyncio
+def in_a_loop_of_its_own(make: Callable[[], Coroutine[Any, Any, object]]) -> object:
+    """The result of a coroutine; the browser tests leave a loop running in the main thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(make())).result()
 
+
+def test_a_web_address_is_not_fetched() -> None:
     import gradio as gr
     from gradio import processing_utils
 
@@ -73,8 +85,10 @@ def test_a_web_address_is_not_fetched() -> None:
     drop = next(one for one in demo.blocks.values() if getattr(one, "elem_id", "") == "drop")
     given = {"path": "http://example.org/a.wav", "meta": {"_type": "gradio.FileData"}}
     with pytest.raises(gr.Error, match="Only uploads are read"):
-        asyncio.run(
-            processing_utils.async_move_files_to_cache(given, drop, check_in_upload_folder=True)
+        in_a_loop_of_its_own(
+            lambda: processing_utils.async_move_files_to_cache(
+                given, drop, check_in_upload_folder=True
+            )
         )
 
 
