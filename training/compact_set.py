@@ -38,7 +38,7 @@ AASIST: dict[str, Any] = {
     "level": "clip",
 }
 NONE = Augmentation()
-SECONDS = {"codec": 720.0, "joint": 400.0, "heads": 200.0, "qaf": 160.0, "aasist": 1320.0}
+SECONDS = {"codec": 720.0, "joint": 270.0, "qaf": 60.0, "aasist": 1320.0}  # of what ships
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +106,6 @@ class Workshop:
                 self.plan.seconds["joint"],
                 self._log("joint"),
                 self.plan.seed + 3,
-            )
-            made = joint.more(
-                made,
-                self.textures("train"),
-                self.textures("dev"),
-                self.train,
-                self.plan.seconds["heads"],
-                self._log("heads"),
-                self.plan.seed + 6,
             )
             self._keep(made, "joint")
         return made.eval()

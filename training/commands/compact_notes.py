@@ -8,8 +8,8 @@ NOTES: dict[str, list[str]] = {
         "came out. Not evidence of anything by itself.",
         "The backbone hears texture (statistics of spectra over about 1.5 s), not content; it "
         "depends on fine spectral structure, so heavy codecs, low-pass and noise weaken it.",
-        "The position embedding of the backbone is silent (zero): its convolution came out wrong in "
-        "bfloat16 in training, and without it the float32 network scores better on dev.",
+        "The position embedding of the backbone is silent (zero): its convolution came out wrong "
+        "in bfloat16 in training, and without it the float32 network scores better on dev.",
     ],
     "hiercon": ["Trained together with SLS and MamBo over one backbone, which is then frozen."],
     "sls": ["Trained together with HierCon and MamBo over one backbone, which is then frozen."],
