@@ -4,11 +4,20 @@
     conditions_of(measured) -> dict         for `card["calibration"]["conditions"]`
 
 A card may say what its calibration clips were like: ranges of bandwidth, level and seconds of
-speech from the least to the most, and codecs, where all lossless ones count as "lossless". A clip
-outside any of them is "not calibrated for this condition": its llr was never checked on such
-sound. A card that says nothing leaves the conditions unknown, which is not the same as fitting.
+speech, and codecs, where all lossless ones count as "lossless". A clip outside any of them is "not
+calibrated for this condition": its llr was never checked on such sound. A card that says nothing
+leaves the conditions unknown, which is not the same as fitting.
+
+Ranges leave out the outermost `STRAY` of the clips at either end, and so rare codecs: one odd clip
+among hundreds does not show that a calibration holds for its like.
+
+More speech than the calibration clips had is no reason. A clip's number is the mean over its
+windows; over more windows it strays less from its class's mean, so a line fitted to short clips
+claims too little for a long one rather than too much. (A stretch of spoof in a long clip is the
+verdict's affair, which looks at windows.)
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -23,11 +32,13 @@ if TYPE_CHECKING:
 
 Status = Literal["matched", "not calibrated for this condition", "conditions unknown"]
 LOSSLESS = "lossless"
+STRAY = 0.01  # share of the calibration clips
 RANGES = {
     "bandwidth_hz": ("bandwidth", "{:.0f} Hz"),
     "level_dbfs": ("level", "{:.1f} dBFS"),
     "speech_seconds": ("speech", "{:.1f} s"),
 }
+NO_UPPER_END = frozenset({"speech_seconds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +60,9 @@ def match(
     for key, (what, form) in RANGES.items():
         value = getattr(quality, key)
         low, high = conditions.get(key, (value, value))
-        if not low <= value <= high:
-            shown = (form.format(number).replace("-", "−") for number in (value, low, high))
-            reasons.append(words.outside(what, *shown))
+        least, most = form.format(low), None if key in NO_UPPER_END else form.format(high)
+        if value < low or (most is not None and value > high):
+            reasons.append(words.outside(what, form.format(value), least, most))
     codec = codec_class(source.codec)
     if codec not in (known := conditions.get("codecs", [codec])):
         reasons.append(words.codec_outside(codec, known))
@@ -73,7 +84,7 @@ def strictest(matches: Iterable[Match]) -> Match:
 
 
 def conditions_of(measured: "Iterable[tuple[Quality, Source]]") -> dict[str, list[Any]]:
-    """The conditions of a calibration set, from what was measured of its clips."""
+    """The conditions of a calibration set, from what was measured of its clips; see `STRAY`."""
     pairs = list(measured)
     if not pairs:
         return {}
@@ -81,8 +92,11 @@ def conditions_of(measured: "Iterable[tuple[Quality, Source]]") -> dict[str, lis
     for key in RANGES:
         values = [value for quality, _ in pairs if isfinite(value := getattr(quality, key))]
         if values:
-            found[key] = [min(values), max(values)]
-    found["codecs"] = sorted({codec_class(source.codec) for _, source in pairs})
+            stray = int(STRAY * len(values))
+            ordered = sorted(values)
+            found[key] = [ordered[stray], ordered[-1 - stray]]
+    codecs = Counter(codec_class(source.codec) for _, source in pairs)
+    found["codecs"] = sorted(one for one, n in codecs.items() if n > STRAY * len(pairs))
     return found
 
 

@@ -237,8 +237,10 @@ def conditions_differ(reasons: Sequence[str]) -> str:
     return f"Not calibrated for this condition: {'; '.join(reasons)}."
 
 
-def outside(what: str, value: str, low: str, high: str) -> str:
-    return f"{what} {value}, calibrated on {low} to {high}"
+def outside(what: str, value: str, low: str, high: str | None) -> str:
+    """`high` is None where there is no upper end."""
+    span = f"{low} and more" if high is None else low if high == low else f"{low} to {high}"
+    return f"{what} {value}, calibrated on {span}".replace("-", "−")
 
 
 def codec_outside(codec: str, known: Sequence[str]) -> str:

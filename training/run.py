@@ -18,7 +18,7 @@ from core.intake import decode
 from core.loading import Loaded, golden_logit
 from core.registry import DETECTORS
 from core.types import AudioError, DetectorError
-from training import checkpointing
+from training import basis, checkpointing
 from training.augment import chain
 from training.bootstrap import bootstrap_eer, interval
 from training.curve import eer_official, scores
@@ -130,7 +130,11 @@ def conclude(trainer: Trainer, recipe: Recipe, data: Splits, naming: Naming) -> 
     except DetectorError as error:
         calibration = None
         card["notes"].append(f"Not calibrated: {error}")
-    card["calibration"] = None if calibration is None else calibration.to_card()
+    card["calibration"] = None
+    if calibration is not None:
+        heard = basis.measured([item.path for item in data.dev])
+        conditions = basis.conditions_for(detector, heard)
+        card["calibration"] = {**calibration.to_card(), "conditions": conditions}
     card["measured"] = [_dev_eer(spoof_logits, labels, naming)]
     card["notes"] += [f"Weights of epoch {trainer.keeper.best_epoch}, counted from 0."]
     tensors = detector.state_dict()

@@ -33,7 +33,11 @@ def test_a_clip_within_all_ranges_matches() -> None:
     [
         (replace(QUALITY, bandwidth_hz=3_500.0), SOURCE, "bandwidth 3500 Hz, calibrated on 7000"),
         (replace(QUALITY, level_dbfs=-52.5), SOURCE, "level −52.5 dBFS, calibrated on −40.0 dBFS"),
-        (replace(QUALITY, speech_seconds=0.5), SOURCE, "speech 0.5 s, calibrated on 1.0 s to 20.0"),
+        (
+            replace(QUALITY, speech_seconds=0.5),
+            SOURCE,
+            "speech 0.5 s, calibrated on 1.0 s and more",
+        ),
         (QUALITY, replace(SOURCE, codec="Opus"), "codec Opus, calibrated on lossless, MP3"),
     ],
 )
@@ -43,6 +47,23 @@ def test_each_condition_is_held_and_named(quality: Quality, source: Source, reas
     assert len(found.reasons) == 1
     assert reason in found.text
     assert found.text.startswith("Not calibrated for this condition: ")
+
+
+def test_more_speech_than_the_calibration_had_is_no_reason() -> None:
+    hour = replace(QUALITY, speech_seconds=3_600.0)
+    assert match(CONDITIONS, hour, SOURCE).status == "matched"
+
+
+def test_a_stray_clip_does_not_widen_the_conditions() -> None:
+    usual = [(replace(QUALITY, level_dbfs=-30.0 + n / 100), SOURCE) for n in range(300)]
+    odd = replace(QUALITY, bandwidth_hz=3_400.0, level_dbfs=-70.0), replace(SOURCE, codec="MP3")
+    found = conditions_of([*usual, odd])
+    assert found["bandwidth_hz"] == [8_000.0, 8_000.0]
+    assert found["level_dbfs"] == [-29.98, -27.04]  # three of 301 left out at either end
+    assert found["codecs"] == ["lossless"]
+    assert conditions_of([*usual, *[odd] * 20])["codecs"] == ["MP3", "lossless"]
+    narrow = match(found, odd[0], SOURCE).text
+    assert "bandwidth 3400 Hz, calibrated on 8000 Hz;" in narrow
 
 
 def test_nothing_known_is_not_a_match() -> None:
