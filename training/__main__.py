@@ -1,4 +1,4 @@
-"""`python -m training train | score | metrics | disentangle | compact`; each has --help."""
+"""`python -m training COMMAND`: train, score, measure and compare; each command has --help."""
 
 import argparse
 import importlib
@@ -8,7 +8,7 @@ from checkpoints.card import CheckpointError
 from core.types import AudioError, DetectorError
 from training.errors import TrainingError
 
-COMMANDS = ("train", "score", "metrics", "disentangle", "compact")
+COMMANDS = ("train", "score", "metrics", "compare", "calm", "disentangle", "compact")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,8 +19,8 @@ from core.detect import Settings, Step, detections, scan
 from core.fusing import installed_fusion
 from core.intake import decode
 from core.loading import Loaded
-from core.quality import measure
-from core.types import AudioError, Detection
+from core.quality import Quality, measure
+from core.types import AudioError, Clip, Detection
 from training.corpora.common import NONE, Trial
 from training.errors import TrainingError
 
@@ -93,15 +93,29 @@ def score_clip(
         clip = decode(path)
     except AudioError as error:
         return _failed(loaded, str(error))
-    quality = measure(clip)
+    return score_decoded(clip, loaded, settings, fusion, measure(clip))
+
+
+def score_decoded(
+    clip: Clip,
+    loaded: Sequence[Loaded],
+    settings: Settings,
+    fusion: Fusion | None = None,
+    quality: Quality | None = None,
+) -> list[Row]:
+    """`score_clip` for a clip that is decoded already.
+
+    `quality` changes no number, only the notes; without it the notes are not made.
+    """
     steps = list(scan(clip, loaded, settings))
     found = detections(steps)
     if not found:
         reasons = {step.problem.text for step in steps if step.problem is not None}
         return _failed(loaded, " ".join(sorted(reasons)) or "nothing to score in this clip")
-    note = None if quality.refusal is None else f"scored anyway: {quality.refusal.text}"
+    refusal = None if quality is None else quality.refusal
+    note = None if refusal is None else f"scored anyway: {refusal.text}"
     rows = [_row(one, found, steps, note) for one in loaded]
-    fused, _ = judge(found, settings, fusion, quality.speech)
+    fused, _ = judge(found, settings, fusion, None if quality is None else quality.speech)
     if fused.llr is not None:
         rows.append(Row(FUSED, FUSED, fused.llr, fused.llr, note=note))
     return rows

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.calibration import min_cllr
 from training.bootstrap import bootstrap, bootstrap_difference, clusters_of, interval
 from training.corpora.common import LABELS, NONE, Trial
 from training.corpora.registry import READERS, guess, read
-from training.curve import Ints
+from training.curve import Floats, Ints
 from training.dcf import AsvRates, read_asv_rates, read_asv_rates_2021
 from training.errors import TrainingError
 from training.metrics import Trials, breakdown, evaluate
@@ -223,6 +224,8 @@ def measure(each: Labelled, args: argparse.Namespace, asv: AsvRates | None) -> d
         bad = len(each.scores.errors)
         raise TrainingError(f"{each.name} ({bad:,} clips without score): {error}") from error
     found["checkpoint"] = each.scores.checkpoint
+    if each.trials.llr is not None:
+        found.update(_ratios(each.trials.spoof, each.trials.llr))
     if each.scores.errors:
         found["n_errors"] = len(each.scores.errors)
         found["errors"] = dict(each.scores.errors)
@@ -236,12 +239,26 @@ def measure(each: Labelled, args: argparse.Namespace, asv: AsvRates | None) -> d
         }
         found["bootstrap"] = {"rounds": args.bootstrap, "cluster": args.cluster, "clusters": count}
     for column in args.by:
-        values = _column(each, column)
+        values = column_of(each, column)
         found[f"by_{column}"] = breakdown(each.trials, values, asv)
     return found
 
 
-def _column(each: Labelled, column: str) -> tuple[str, ...]:
+def _ratios(spoof: np.typing.NDArray[np.bool_], llr: Floats) -> dict[str, float]:
+    """What is left of Cllr after the best monotonic calibration, and how far the llrs reach."""
+    labels = ["spoof" if one else "bonafide" for one in spoof.tolist()]
+    ends = float(llr.min()), float(llr.max())
+    return {"min_cllr": min_cllr(llr, labels), "llr_low": ends[0], "llr_high": ends[1]}
+
+
+def column_of(each: Labelled, column: str) -> tuple[str, ...]:
+    """A column's cell for each clip; `source_repo` and `system_family` by their other names, too.
+
+    Raises
+    ------
+    TrainingError
+        naming the columns there are.
+    """
     aliases = {"source_repo": "source", "system_family": "family"}
     for name in (column, aliases.get(column, column)):
         if name in each.columns:
@@ -253,7 +270,7 @@ def _column(each: Labelled, column: str) -> tuple[str, ...]:
 
 
 def _clusters(each: Labelled, column: str | None) -> Ints | None:
-    return None if column is None else clusters_of(_column(each, column), each.scores.utt_id)
+    return None if column is None else clusters_of(column_of(each, column), each.scores.utt_id)
 
 
 def _compare(detectors: Sequence[Labelled], args: argparse.Namespace) -> None:
@@ -300,10 +317,12 @@ def _text(name: str, found: object) -> str:
     ]
     for key, title in (
         ("eer", "EER"), ("min_dcf", "minDCF"), ("act_dcf", "actDCF"), ("cllr", "Cllr"),
-        ("min_tdcf", "min t-DCF"), ("min_tdcf_2019", "min t-DCF (2019)"),
+        ("min_cllr", "min Cllr"), ("min_tdcf", "min t-DCF"), ("min_tdcf_2019", "min t-DCF (2019)"),
     ):  # fmt: skip
         if key in found:
             lines.append(f"  {title:<17}{found[key]:.4f}{spans.get(key, '')}")
+    if "llr_low" in found:
+        lines.append(f"  llr from {found['llr_low']:+.2f} to {found['llr_high']:+.2f}")
     if "warning" in found:
         lines.append(f"  {found['warning']}")
     if "errors" in found:
