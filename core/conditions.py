@@ -56,20 +56,25 @@ def match(
     """What was measured of a clip against the conditions of a calibration."""
     if not conditions or quality is None or source is None:
         return Match("conditions unknown", (), words.CONDITIONS_UNKNOWN)
-    reasons = []
+    held, reasons = [], []
     for key, (what, form) in RANGES.items():
-        value = getattr(quality, key)
-        low, high = conditions.get(key, (value, value))
-        least, most = form.format(low), None if key in NO_UPPER_END else form.format(high)
-        if value < low or (most is not None and value > high):
-            reasons.append(words.outside(what, form.format(value), least, most))
+        if key not in conditions:
+            continue
+        value, (low, high) = getattr(quality, key), conditions[key]
+        endless = key in NO_UPPER_END
+        span = words.span(form.format(low), None if endless else form.format(high))
+        held.append(f"{what} {span}")
+        if value < low or (not endless and value > high):
+            reasons.append(words.outside(what, form.format(value), span))
     codec = codec_class(source.codec)
-    if codec not in (known := conditions.get("codecs", [codec])):
-        reasons.append(words.codec_outside(codec, known))
+    if "codecs" in conditions:
+        held.append(words.codecs(conditions["codecs"]))
+        if codec not in conditions["codecs"]:
+            reasons.append(words.codec_outside(codec, conditions["codecs"]))
     if reasons:
         text = words.conditions_differ(reasons)
         return Match("not calibrated for this condition", tuple(reasons), text)
-    return Match("matched", (), words.CONDITIONS_MATCH)
+    return Match("matched", (), words.conditions_match(held))
 
 
 def strictest(matches: Iterable[Match]) -> Match:

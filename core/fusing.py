@@ -1,6 +1,7 @@
 """All calibrated detectors of a clip as one llr, and what it is made of, in words."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from checkpoints.store import search_path
 from core.calibration import Fusion, load_fusion
@@ -28,6 +29,20 @@ def fuse(detections: Sequence[Detection], fusion: Fusion | None = None) -> Fused
             windows.append((_narrowest([reading for _, reading in there]), llr))
     clip = _combined({d.checkpoint: (d, d.score.llr) for d in members}, fusion)
     return Fused(clip, tuple(windows))
+
+
+def leading_channel(
+    detections: Sequence[Detection], fusion: Fusion | None = None
+) -> tuple[Detection, ...]:
+    """The detections of one channel: of the one whose fused llr is highest, else of the first."""
+    channels = dict.fromkeys(detection.channel for detection in detections)
+    apart = [tuple(d for d in detections if d.channel == channel) for channel in channels]
+
+    def llr(own: tuple[Detection, ...]) -> float:
+        found = fuse(own, fusion).llr
+        return -inf if found is None else found
+
+    return max(apart, key=llr, default=())
 
 
 def how(detections: Sequence[Detection], fusion: Fusion | None = None) -> str:

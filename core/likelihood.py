@@ -14,10 +14,13 @@ The trials come from `calibration_scores.csv` and `fusion_scores.csv` (see `core
 they are there. The interval is the spread of the llr when the calibration is fitted again on trials
 drawn with replacement from each class (percentile bootstrap). It is about the calibration only:
 not about the detector, nor about recordings of another kind.
+
+Where the clip lies outside the conditions of the calibration (`core.conditions`), the card says so
+instead of giving a number: no llr, no interval, no plot.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +62,15 @@ class Tippett:
     spoof: Floats
     bonafide: Floats
 
+    def at(self, llr: float) -> tuple[float, float]:
+        """(spoof, bonafide) at any llr, also between those that occur."""
+        below = int(np.searchsorted(self.llr, llr, side="right"))
+        above = int(np.searchsorted(self.llr, llr, side="left"))
+        return (
+            float(self.spoof[below - 1]) if below else 0.0,
+            float(self.bonafide[above]) if above < len(self.llr) else 0.0,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -68,12 +80,13 @@ class Facts:
     ----------
     name : checkpoint id, or `"fused"`.
     propositions : (spoof, bona fide), in words; empty where not calibrated.
-    llr : natural log, spoof over bona fide; None where not calibrated.
+    llr : natural log, spoof over bona fide; None where not calibrated, or not for such a clip.
     bounds : the strongest llr that the number of trials supports, either way.
     at_bound : whether the llr is cut off there.
     interval : (low, high) of the llr, at `LEVEL`; None where the trials are not there.
     n_bonafide, n_spoof, cllr, dataset : of the calibration.
-    tippett, trial_llrs, trial_labels : of its trials; None and empty where they are not there.
+    tippett, trial_llrs, trial_labels : of its trials; None and empty where they are not there, or
+        there is no llr to compare with them.
     match : whether the calibration holds for a recording like this.
     sentences : all of it in words, in the order in which it should be read.
     """
@@ -110,6 +123,8 @@ def facts(
     entry = one.checkpoint.card.get("calibration") or {}
     conditions = match(entry.get("conditions"), quality, source)
     basis = _Basis(calibration.bounds, calibration.cllr, calibration.dataset, score.llr, conditions)
+    if not basis.holds:
+        return _elsewhere(one.checkpoint.id, title, basis)
     found, problem = _trials_of(
         one.checkpoint.folder / trial_files.SCORES, ("spoof_logit",), calibration.bounds
     )
@@ -147,6 +162,8 @@ def fused_facts(
     cards = [checkpoint.card.get("calibration") or {} for checkpoint in members]
     conditions = strictest([match(card.get("conditions"), quality, source) for card in cards])
     basis = _Basis(rule.bounds, rule.cllr, fusion.dataset, llr, conditions)
+    if not basis.holds:
+        return _elsewhere(FUSED, title, basis)
     found, problem = _trials_of(_fusion_scores(), tuple(own), rule.bounds)
     if found is None:
         return _card(FUSED, title, basis, None, (), None, problem)
@@ -180,6 +197,11 @@ class _Basis:
     match: Match
 
     @property
+    def holds(self) -> bool:
+        """Whether nothing is known that speaks against using the calibration for this clip."""
+        return self.match.status != "not calibrated for this condition"
+
+    @property
     def at_bound(self) -> bool:
         return self.llr <= self.bounds.lower or self.llr >= self.bounds.upper
 
@@ -203,6 +225,28 @@ def _uncalibrated(name: str, title: str) -> Facts:
         match=match(None, None, None),
         sentences=(words.NOT_CALIBRATED,),
     )
+
+
+def _elsewhere(name: str, title: str, basis: _Basis) -> Facts:
+    """The clip is of another kind than the calibration's: what it rests on, and no number."""
+    bounds = basis.bounds
+    return replace(
+        _uncalibrated(name, title),
+        propositions=words.propositions(basis.dataset),
+        bounds=bounds,
+        n_bonafide=bounds.n_bonafide,
+        n_spoof=bounds.n_spoof,
+        cllr=basis.cllr,
+        dataset=basis.dataset,
+        match=basis.match,
+        sentences=(basis.match.text, words.NO_RATIO_HERE, _rests_on(basis)),
+    )
+
+
+def _rests_on(basis: _Basis) -> str:
+    bounds = basis.bounds
+    counts, ends = (bounds.n_bonafide, bounds.n_spoof), (bounds.lower, bounds.upper)
+    return words.basis(counts, ends, basis.dataset, basis.cllr)
 
 
 def _card(
@@ -250,7 +294,7 @@ def _said(
         said.append(words.interval_words(*interval, LEVEL, repeats))
     else:
         said.append(problem or (words.NO_INTERVAL if known else words.NO_CALIBRATION_SCORES))
-    said.append(words.basis(bounds.n_bonafide, bounds.n_spoof, basis.dataset, basis.cllr))
+    said.append(_rests_on(basis))
     if basis.match.status == "matched":
         said.append(basis.match.text)
     return said

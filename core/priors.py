@@ -103,15 +103,16 @@ def per_thousand(prior: float, errors: Rates, of: int = 1_000) -> Expected:
     spoofed, bonafide = of * prior, of * (1 - prior)
     missed, alarms = spoofed * errors.miss, bonafide * errors.false_alarm
     flagged = spoofed - missed + alarms
+    at_most = bonafide * errors.false_alarm_at_most
     return Expected(
         of,
         prior,
         spoofed,
         missed,
         alarms,
-        bonafide * errors.false_alarm_at_most,
+        at_most,
         (spoofed - missed) / flagged if flagged else None,
-        words.expected(spoofed, alarms, bonafide * errors.false_alarm_at_most, missed, of),
+        words.expected(errors.threshold, (of, spoofed), (alarms, at_most), missed),
     )
 
 

@@ -230,37 +230,99 @@ NOT_CALIBRATED = "Not calibrated: this number has no likelihood ratio."
 CONDITIONS_UNKNOWN = (
     "Conditions unknown: the calibration does not say for which recordings it holds."
 )
-CONDITIONS_MATCH = "What was measured of this clip lies within the conditions of the calibration."
+NO_RATIO_HERE = (
+    "No likelihood ratio is given: the calibration was never checked on such sound. One for it "
+    "needs calibration recordings of its kind."
+)
+
+
+def conditions_match(held: Sequence[str]) -> str:
+    """`held` are the conditions, such as `speech 1.0 s and more`."""
+    return (
+        "What was measured of this clip lies within the conditions of the calibration: "
+        f"{', '.join(held)}."
+    )
 
 
 def conditions_differ(reasons: Sequence[str]) -> str:
     return f"Not calibrated for this condition: {'; '.join(reasons)}."
 
 
-def outside(what: str, value: str, low: str, high: str | None) -> str:
+def other_condition(reasons: Sequence[str]) -> str:
+    """For the clip as a whole, beside its verdict."""
+    return (
+        f"Not calibrated for this condition ({'; '.join(reasons)}): the llrs were not checked on "
+        "such sound. Treat as weaker evidence."
+    )
+
+
+def span(low: str, high: str | None) -> str:
     """`high` is None where there is no upper end."""
-    span = f"{low} and more" if high is None else low if high == low else f"{low} to {high}"
-    return f"{what} {value}, calibrated on {span}".replace("-", "−")
+    said = f"{low} and more" if high is None else low if high == low else f"{low} to {high}"
+    return said.replace("-", "−")
+
+
+def outside(what: str, value: str, calibrated: str) -> str:
+    return f"{what} {value}, calibrated on {calibrated}".replace("-", "−")
+
+
+def codecs(known: Sequence[str]) -> str:
+    return f"codec {' or '.join(known)}"
 
 
 def codec_outside(codec: str, known: Sequence[str]) -> str:
     return f"codec {codec}, calibrated on {', '.join(known)}"
 
 
-def expected(spoofed: float, alarms: float, alarms_at_most: float, missed: float, of: int) -> str:
-    count = f"{of:,}".replace(",", " ")
+def expected(
+    threshold: float,
+    clips: tuple[int, float],
+    alarms: tuple[float, float],
+    missed: float,
+) -> str:
+    """`clips` are all and the spoofed ones, `alarms` the expected ones and the most of them."""
+    count = f"{clips[0]:,}".replace(",", " ")
     return (
-        f"Of {count} clips like the calibration data of which {spoofed:.0f} are spoofed, expect "
-        f"about {alarms:.0f} bona fide ones flagged (no more than {alarms_at_most:.0f} at 95 % "
-        f"confidence) and about {missed:.0f} spoofed ones missed."
+        f"Of {count} clips like the calibration data, {clips[1]:.0f} of them spoofed, a flag on "
+        f"every llr above {number(threshold)} would be a false alarm on about {alarms[0]:.0f} "
+        f"(no more than {alarms[1]:.0f} at 95 % confidence) and miss about {missed:.0f} spoofed "
+        "ones."
     )
 
 
-def basis(n_bonafide: int, n_spoof: int, dataset: str, cllr: float) -> str:
+def basis(counts: tuple[int, int], bounds: tuple[float, float], dataset: str, cllr: float) -> str:
     where = f" ({dataset})" if dataset else ""
     return (
-        f"Calibrated on {n_bonafide} bona fide and {n_spoof} spoofed trials{where}; "
+        f"Calibrated on {counts[0]} bona fide and {counts[1]} spoofed trials{where}, which can "
+        f"support an llr from {number(bounds[0])} to {number(bounds[1])} and no stronger one; "
         f"Cllr {cllr:.2f} on the same trials (0 is perfect, 1 says nothing)."
+    )
+
+
+def tippett_words(llr: float, spoof: float, bonafide: float) -> str:
+    """Where a clip stands among the calibration trials."""
+    return (
+        f"Of the calibration trials, {share(spoof)} of the spoofed ones have an llr of at most "
+        f"this clip's {number(llr)}, and {share(bonafide)} of the bona fide ones have at least "
+        "that."
+    )
+
+
+def share(value: float) -> str:
+    """A share in per cent: whole numbers; `less than 1 %` where it is not nothing."""
+    if 0 < value < 0.005:
+        return "less than 1 %"
+    if 0.995 <= value < 1:
+        return "more than 99 %"
+    return f"{100 * value:.0f} %"
+
+
+def posterior_words(prior: float, after: float, ends: tuple[float, float] | None) -> str:
+    """What an llr makes of a prior; `ends` are the posteriors at both ends of its interval."""
+    between = "" if ends is None else f" ({share(ends[0])} to {share(ends[1])})"
+    return (
+        f"If {100 * prior:g} % of the clips that come in were spoofed, about {share(after)}"
+        f"{between} of those with this llr would be."
     )
 
 

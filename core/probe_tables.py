@@ -1,8 +1,10 @@
 """The numbers behind the pictures of probes, as text. What `core.probe_figures` draws, this says.
 
 robustness(found) -> Table       shortcuts(found) -> Table       what_if(found) -> Table
-faithfulness(found) -> Table     tippett(facts) -> Table
+faithfulness(found) -> Table     tippett(facts) -> Table        likelihoods(all facts) -> Table
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -77,6 +79,29 @@ def faithfulness(found: Faithfulness) -> Table:
             deletion, insertion = (float(pick(values)) for values in (deletions, insertions))
             rows.append((f"random stretches, {name}", number(deletion), number(insertion)))
     return Table(("stretches", "deletion", "insertion"), tuple(rows), found.text)
+
+
+def likelihoods(found: Sequence[Facts]) -> Table:
+    """A row a card: all detectors together, then each."""
+    header = (
+        "", "llr", "95 % interval", "supported", "trials (bona fide, spoofed)", "Cllr", "conditions"
+    )  # fmt: skip
+    return Table(header, tuple(_likelihood(one) for one in found), "")
+
+
+def _likelihood(one: Facts) -> tuple[str, ...]:
+    if one.bounds is None or one.cllr is None:
+        return (one.title, "not calibrated", *[NO_NUMBER] * 5)
+    interval = NO_NUMBER if one.interval is None else " to ".join(map(number, one.interval))
+    return (
+        one.title,
+        NO_NUMBER if one.llr is None else number(one.llr) + (" (bound)" if one.at_bound else ""),
+        interval,
+        f"{number(one.bounds.lower)} to {number(one.bounds.upper)}",
+        f"{one.n_bonafide}, {one.n_spoof}",
+        f"{one.cllr:.2f}",
+        {"matched": "matched", "conditions unknown": "unknown"}.get(one.match.status, "no match"),
+    )
 
 
 def tippett(facts: Facts) -> Table:

@@ -152,28 +152,36 @@ def likelihoods(
     quality: "Quality",
     source: Source,
 ) -> tuple["Facts", ...]:
-    """The likelihood-ratio card of all detectors together, then of each."""
+    """The likelihood-ratio card of all detectors together, then of each.
+
+    Of a clip whose channels were scored apart: of the channel that leans most towards spoof.
+    """
     from core import fusing, likelihood
 
+    fusion = fusing.installed_fusion()
+    own = fusing.leading_channel(detections, fusion)
     by_id = {one.checkpoint.id: one for one in loaded}
-    fused = likelihood.fused_facts(detections, loaded, fusing.installed_fusion(), quality, source)
-    own = [
-        likelihood.facts(by_id[one.checkpoint], one.score, quality, source) for one in detections
-    ]
-    return (fused, *own)
+    fused = likelihood.fused_facts(own, loaded, fusion, quality, source)
+    each = (likelihood.facts(by_id[one.checkpoint], one.score, quality, source) for one in own)
+    return (fused, *each)
 
 
 def prior_words(facts: "Facts", prior: float, band: float) -> tuple[str, ...]:
-    """What a share of spoofed clips, before this one was heard, makes of the llr."""
+    """What a share of spoofed clips, before this one was heard, makes of the llr.
+
+    And how often a flag on every llr above `band` would be wrong.
+    """
     from core import priors
+    from core.probe_sentences import posterior_words
 
     if facts.llr is None:
         return ()
     after = priors.posterior(facts.llr, prior)
-    said = [
-        f"{facts.title}: if {100 * prior:g} % of the clips that come in were spoofed, about "
-        f"{100 * after:.1f} % of clips with this llr would be."
-    ]
+    ends = facts.interval and (
+        priors.posterior(facts.interval[0], prior),
+        priors.posterior(facts.interval[1], prior),
+    )
+    said = [posterior_words(prior, after, ends)]
     if len(facts.trial_labels):
         errors = priors.rates(facts.trial_llrs, facts.trial_labels, band)
         said.append(priors.per_thousand(prior, errors).text)

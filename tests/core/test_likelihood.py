@@ -39,6 +39,10 @@ def test_tippett_by_hand() -> None:
     assert found.llr.tolist() == [-2.0, 0.0, 1.0, 3.0]
     assert found.spoof.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
     assert found.bonafide.tolist() == pytest.approx([1, 2 / 3, 1 / 3, 0])
+    assert found.at(1.0) == pytest.approx((2 / 3, 1 / 3))
+    assert found.at(0.5) == pytest.approx((1 / 3, 1 / 3))
+    assert found.at(-9) == pytest.approx((0, 1))
+    assert found.at(9) == pytest.approx((1, 0))
 
 
 def test_a_card_with_trials(tmp_path: Path) -> None:
@@ -58,6 +62,8 @@ def test_a_card_with_trials(tmp_path: Path) -> None:
     assert "times more probable if the speech is synthetic than if it is bona fide" in text
     assert "95 % interval" in text
     assert "80 bona fide and 60 spoofed trials (a made set)" in text
+    assert "can support an llr from −4.11 to +4.39 and no stronger one" in text  # ln 61, ln 81
+    assert found.sentences[-1].endswith("the conditions of the calibration: codec lossless.")
     assert "synthetic or converted, of the kinds in a made set" in found.propositions[0]
 
 
@@ -112,6 +118,19 @@ def test_a_condition_that_does_not_match_comes_first(tmp_path: Path) -> None:
     found = facts(one, score(1.0), replace(QUALITY, bandwidth_hz=3_400.0), SOURCE)
     assert found.match.status == "not calibrated for this condition"
     assert found.sentences[0].startswith("Not calibrated for this condition: bandwidth 3400 Hz")
+
+
+def test_outside_the_conditions_there_is_no_number_but_what_it_rests_on(tmp_path: Path) -> None:
+    trials.write(tmp_path / trials.SCORES, LABELS, {"spoof_logit": LOGITS.tolist()})
+    one = detector(tmp_path, conditions={"codecs": ["lossless"]})
+    found = facts(one, score(1.0), QUALITY, replace(SOURCE, codec="MP3"))
+    assert (found.llr, found.interval, found.tippett) == (None, None, None)
+    assert (found.n_bonafide, found.n_spoof) == (80, 60)
+    text = " ".join(found.sentences)
+    assert "codec MP3, calibrated on lossless" in text
+    assert "No likelihood ratio is given" in text
+    assert "80 bona fide and 60 spoofed trials" in text
+    assert "more probable" not in text
 
 
 def test_no_calibration_no_ratio(tmp_path: Path) -> None:

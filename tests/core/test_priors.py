@@ -29,8 +29,8 @@ def test_per_thousand_by_hand() -> None:
     assert found.missed == pytest.approx(1.0)
     assert found.false_alarms == pytest.approx(29.4)
     assert found.right == pytest.approx(19 / (19 + 29.4))
-    assert "Of 1 000 clips" in found.text
-    assert "about 29 bona fide ones flagged" in found.text
+    assert "Of 1 000 clips like the calibration data, 20 of them spoofed" in found.text
+    assert "every llr above +1.00 would be a false alarm on about 29 (" in found.text
 
 
 def test_no_observed_error_is_not_no_error() -> None:

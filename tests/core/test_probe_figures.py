@@ -1,10 +1,13 @@
 """Pictures and tables of probes hold the numbers that were found."""
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from core import probe_figures, probe_tables
+from core.calibration import Bounds
 from core.conditions import match
 from core.detect import Settings
 from core.faithfulness import Effect, Faithfulness
@@ -14,6 +17,7 @@ from core.regions import what_if
 from core.types import Region, Window
 from core.variants import HARMLESS
 from tests.core.loudness import Loudness, loaded
+from tests.core.test_conditions import QUALITY, SOURCE
 from tests.core.test_probes import CALM, steady
 
 GAINS = tuple(one for one in HARMLESS if one.group in ("gain", "padding"))
@@ -115,6 +119,26 @@ def test_the_tippett_plot_marks_the_clip_and_its_interval() -> None:
     assert len(probe_figures.tippett(facts(None)).layout.shapes) == 2
     rows = probe_tables.tippett(facts()).rows
     assert rows[1] == ("+0.00", "50.0 %", "50.0 %")
+
+
+def test_a_table_of_likelihood_ratios_has_a_row_a_card() -> None:
+    known = replace(facts(), bounds=Bounds(80, 60))
+    elsewhere = replace(
+        known, llr=None, interval=None, match=match({"codecs": []}, QUALITY, SOURCE)
+    )
+    rows = probe_tables.likelihoods([known, elsewhere, replace(facts(), bounds=None)]).rows
+    assert rows[0] == (
+        "One",
+        "−1.25",
+        "+0.50 to +1.50",
+        "−4.11 to +4.39",
+        "2, 2",
+        "0.50",
+        "unknown",
+    )
+    assert rows[1][1:3] == ("–", "–")
+    assert rows[1][-1] == "no match"
+    assert rows[2][1] == "not calibrated"
 
 
 def test_effects_show_the_map_beside_each_random_choice() -> None:

@@ -59,3 +59,26 @@ def test_flips_are_called_flips_and_small_ones_small() -> None:
 def test_a_faithful_map_beats_all_and_says_so() -> None:
     assert "than all 19 random choices" in words.faithful(19, 19)
     assert "than 7 of 19 random choices" in words.not_faithful(7, 19)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (0.0, "0 %"),
+        (0.004, "less than 1 %"),
+        (0.424, "42 %"),
+        (0.997, "more than 99 %"),
+        (1, "100 %"),
+    ],
+)
+def test_shares_never_round_to_nothing_or_all(value: float, read: str) -> None:
+    assert words.share(value) == read
+
+
+def test_a_posterior_names_its_prior_and_its_interval() -> None:
+    said = words.posterior_words(0.1, 0.5, (0.31, 0.72))
+    assert said == (
+        "If 10 % of the clips that come in were spoofed, about 50 % (31 % to 72 %) of those with "
+        "this llr would be."
+    )
+    assert "about 50 % of those" in words.posterior_words(0.1, 0.5, None)
