@@ -27,8 +27,8 @@ from core.backbones import (
     XLSR_300M,
     Codec,
     SpeechBackbone,
-    share_frames,
 )
+from core.overlap import SharedFrames
 from core.packed import PackedBackbone, refusal
 
 WINDOW = 64_600
@@ -115,10 +115,16 @@ def sharing(backbone: SpeechBackbone) -> dict[str, Job]:
     def alone() -> Tensor:
         return torch.cat([backbone.stem(wave[None, at : at + WINDOW]) for at in starts])
 
-    return {
-        "8 windows, one by one": alone,
-        "shared": lambda: share_frames(backbone, wave, WINDOW, starts),
-    }
+    def shared() -> Tensor:
+        read = partial(_window, wave[None])
+        frames = SharedFrames(backbone, read, len(wave), WINDOW)
+        return torch.cat([frames.window(at) for at in starts])
+
+    return {"8 windows, one by one": alone, "shared": shared}
+
+
+def _window(wave: Tensor, first: int) -> Tensor:
+    return wave[:, first : first + WINDOW]
 
 
 def gemm_rate() -> float:

@@ -10,7 +10,7 @@ The only file that imports transformers. Three promises that the detectors build
   whatever a published configuration says.
 * **Frames are local** for a stem of convolutions: frame t depends on samples
   [320 t, 320 t + 400) and no others, so windows that overlap by a multiple of 320 samples may
-  share them (`share_frames`).
+  share them (`core.overlap`).
 
 Sizes: `XLSR_300M` and `WAVLM_LARGE` (first 12 layers; those above are not built) are the papers';
 `COMPACT` has the same encoder, 24 layers in pre-norm order with a convolutional position
@@ -18,7 +18,7 @@ embedding, but narrow, over a stem of small convolutions or of spectra (`core.co
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -241,46 +241,6 @@ class SpeechBackbone(nn.Module):
 
     def forward(self, wave: Tensor) -> Layers:
         return self.encode(self.stem(wave))
-
-
-def share_frames(
-    backbone: SpeechBackbone, wave: Tensor, samples: int, starts: Sequence[int]
-) -> Tensor:
-    """Stem frames of overlapping windows of one stretch, each frame computed once.
-
-    Equal bit for bit to `backbone.stem` of each window, where three things hold, and refused
-    where one does not: every start is a multiple of the hop (else frame t looks at other samples;
-    half a window of 64,600 is not one, 32,000 is); the stem is local; and nothing was normalised
-    per window (the caller passes the waveform as the network wants to hear it, so a detector with
-    `normalise="clip"` cannot share). The stem is a ninth of the work of XLS-R, so windows that
-    overlap by half save about 5 % in all. Measured with oneDNN on AVX-512: stems of 16 or 32
-    channels, narrower than any here, may differ in the last bit (kernels treat the tail apart).
-
-    Parameters
-    ----------
-    wave : (samples,), the whole stretch.
-    samples : of one window.
-    starts : first sample of each window in the stretch.
-
-    Returns
-    -------
-    (windows, frames, stem width)
-    """
-    if not backbone.local:
-        raise ValueError("This stem levels each window by itself, so windows cannot share frames.")
-    if off := [start for start in starts if start % backbone.hop]:
-        raise ValueError(f"Windows start at {off}, which are not multiples of {backbone.hop}.")
-    count = backbone.frames(samples)
-    first = [start // backbone.hop for start in starts]
-    total = max(first) + count
-    # in pieces as long as a window: which convolution kernel runs depends on the length, and two
-    # kernels differ in the last bit
-    pieces = [*range(0, total - count, count), total - count]
-    frames = wave.new_empty(total, backbone.stem_width)
-    for piece in pieces:
-        start = piece * backbone.hop
-        frames[piece : piece + count] = backbone.stem(wave[None, start : start + samples])[0]
-    return torch.stack([frames[at : at + count] for at in first])
 
 
 # --- EnCodec ---------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Detectors over windows: left to right, with progress, a way to stop, and no pass made twice.
 
 Windows are the outer loop, detectors the inner one, so that results appear from left to right in
-all detectors at once. Detectors with one `feature_key` share one call of `features` a window.
+all detectors at once. What several detectors or windows have in common is computed once
+(`core.sharing`).
 
 One grid of windows serves all detectors, so that their scores of a stretch can be fused: it is
 made for 64,600 samples, the published input of four of the five (and does not depend on which of
@@ -13,7 +14,7 @@ Batch size is one: on a CPU a larger one is no faster (measured), and it holds b
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Literal, get_args
@@ -33,10 +34,10 @@ from core.types import (
     Score,
     Window,
 )
-from core.windows import FRAME, SAMPLES, segment, wave_of
+from core.windows import FRAME, SAMPLES, segment
 
 if TYPE_CHECKING:
-    from core.detectors.base import Features, Output
+    from core.detectors.base import Output
     from core.loading import Loaded
 
 Precision = Literal["float32", "bfloat16"]
@@ -148,16 +149,16 @@ def scan(
     """
     settings = settings or Settings()
     windows = grid(clip, loaded, settings) if windows is None else windows
+    listener = _Listener(clip, loaded, settings.precision)
     clock = _Clock(len(windows), [one.checkpoint.id for one in loaded])
     working = list(loaded)
     done, total = 0, len(windows) * len(loaded)
     for index, window in enumerate(windows, start=1):
-        shared = _Shared(clip, window, settings.precision)
         for one in tuple(working):
             if should_stop is not None and should_stop():
                 return
             begun = monotonic()
-            reading, problem = _attempt(shared, one)
+            reading, problem = _attempt(listener, one, window)
             done += 1
             if problem is not None:
                 working.remove(one)
@@ -190,8 +191,8 @@ def explain(
     clip: Clip, one: "Loaded", window: Window, precision: Precision = "float32"
 ) -> tuple[Evidence, ...]:
     """What one detector looked at in one window, computed for it alone."""
-    shared = _Shared(clip, reach(window, one.detector.spec.samples, clip), precision)
-    return one.detector.evidence(shared.output(one).trace, shared.window)
+    heard = reach(window, one.detector.spec.samples, clip)
+    return one.detector.evidence(_Listener(clip, [one], precision).output(one, heard).trace, heard)
 
 
 def reach(window: Window, samples: int, clip: Clip) -> Window:
@@ -219,11 +220,13 @@ def _score(one: "Loaded", spoof_logit: float) -> Score:
     return Score(spoof_logit, one.calibration.llr(spoof_logit) if one.calibration else None)
 
 
-def _attempt(shared: "_Shared", one: "Loaded") -> tuple[Reading | None, Notice | None]:
+def _attempt(
+    listener: "_Listener", one: "Loaded", window: Window
+) -> tuple[Reading | None, Notice | None]:
     """A reading, or why there is none; a bug is not caught."""
     title = one.detector.label
     try:
-        return shared.reading(one), None
+        return listener.reading(one, window), None
     except (MemoryError, RuntimeError) as error:
         if not _is_memory(error):
             raise
@@ -237,18 +240,18 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
 
 
-@dataclass(slots=True)
-class _Shared:
-    """One grid window: each wave is read once and each shared feature pass is made once."""
+class _Listener:
+    """What a scan scores with: the clip, the passes made for it, the arithmetic."""
 
-    clip: Clip
-    window: Window
-    precision: Precision
-    features: dict[tuple[str, Window], "Features"] = field(default_factory=dict)
+    def __init__(self, clip: Clip, loaded: Sequence["Loaded"], precision: Precision) -> None:
+        from core.sharing import Passes
 
-    def reading(self, one: "Loaded") -> Reading:
-        heard = reach(self.window, one.detector.spec.samples, self.clip)
-        logit = float(self.output(one).spoof_logit.float()[0])
+        self.clip, self.precision = clip, precision
+        self.passes = Passes(clip, [one.detector for one in loaded])
+
+    def reading(self, one: "Loaded", window: Window) -> Reading:
+        heard = reach(window, one.detector.spec.samples, self.clip)
+        logit = float(self.output(one, heard).spoof_logit.float()[0])
         if not isfinite(logit):
             raise DetectorError(
                 f"{one.detector.label} gave {logit} for {heard.start:.1f}–{heard.stop:.1f} s, not "
@@ -257,30 +260,22 @@ class _Shared:
         padded = (one.detector.spec.samples - (heard.last - heard.first)) / RATE
         return Reading(heard, _score(one, logit), padded)
 
-    def output(self, one: "Loaded") -> "Output":
+    def output(self, one: "Loaded", heard: Window) -> "Output":
         import torch
 
-        detector = one.detector
+        from core.sharing import device_of
+
         with ExitStack() as modes:  # left before the caller is back: no mode outlives the call
             modes.enter_context(torch.inference_mode())
-            modes.enter_context(_arithmetic(detector_device(one), self.precision))
-            return detector.decide(self._features(one))
-
-    def _features(self, one: "Loaded") -> "Features":
-        import torch
-
-        detector = one.detector
-        heard = reach(self.window, detector.spec.samples, self.clip)
-        key = (detector.feature_key or one.checkpoint.id, heard)
-        if key not in self.features:
-            wave = torch.from_numpy(wave_of(self.clip, heard, detector.spec.samples))
-            self.features[key] = detector.features(wave[None].to(detector_device(one)))
-        return self.features[key]
+            modes.enter_context(_arithmetic(device_of(one.detector).type, self.precision))
+            return one.detector.decide(self.passes.features(one.detector, heard))
 
 
 def detector_device(one: "Loaded") -> str:
     """Where a detector's weights are, such as "cpu"."""
-    return next((str(p.device) for p in one.detector.parameters()), "cpu")
+    from core.sharing import device_of
+
+    return str(device_of(one.detector))
 
 
 def _arithmetic(device: str, precision: Precision) -> AbstractContextManager[object]:

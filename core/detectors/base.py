@@ -2,7 +2,8 @@
 
 A detector runs in two steps. `features(wave)` is the frozen, shareable part (the backbone; for
 AASIST the waveform itself); `decide(features)` is the detector's own part. `forward` is one after
-the other. Two detectors with the same `feature_key` may share one call of `features` per window.
+the other. Detectors over a speech backbone say more about `features`, so that several of them can
+share one pass of it (`core.detectors.over_backbone`).
 
 Nothing is hooked, nothing is stored on the module, and no flag changes what comes back: every
 intermediate worth inspecting is put into the trace on the line that computes it.
@@ -81,16 +82,6 @@ class Detector(nn.Module, ABC):
     @property
     @abstractmethod
     def spec(self) -> InputSpec: ...
-
-    @property
-    def feature_key(self) -> str | None:
-        """Equal for detectors whose `features` are the same function; None = never shared.
-
-        The loader of checkpoints gives detectors over one frozen backbone one module, so the
-        identity of that module is the key.
-        """
-        backbone = getattr(self, "backbone", None)
-        return None if backbone is None else f"{id(backbone)}:{self.spec}"
 
     @abstractmethod
     def features(self, wave: Tensor) -> Features:

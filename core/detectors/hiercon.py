@@ -28,21 +28,15 @@ description alone, maps included.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from core.backbones import (
-    COMPACT,
-    XLSR_300M,
-    Layers,
-    SpeechBackbone,
-    SpeechConfig,
-    config_entries,
-)
+from core.backbones import COMPACT, XLSR_300M, SpeechConfig
 from core.detectors.axes import frame_times, numbered
-from core.detectors.base import Detector, Features, InputSpec, Output, Size
+from core.detectors.base import Features, Output, Size
+from core.detectors.over_backbone import OverBackbone
 from core.topk import TopK
 from core.types import Axis, DetectorError, Evidence, Window
 
@@ -204,8 +198,8 @@ class HierConHead(nn.Module):
         return utterance
 
 
-class HierCon(Detector):
-    """HierCon; see the module docstring."""
+class HierCon(OverBackbone):
+    """HierCon; see the module docstring. It hears the raw waveform, as its authors' does."""
 
     name: ClassVar[str] = "hiercon"
     title: ClassVar[str] = "HierCon"
@@ -215,36 +209,14 @@ class HierCon(Detector):
     )
     sizes: ClassVar[tuple[Size, ...]] = ("paper", "compact")
 
+    defaults = SIZES
+    config: HierConConfig
+
     def __init__(self, config: HierConConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.backbone = SpeechBackbone(config.backbone)
+        super().__init__(config)
         # reads `hidden` only: like the authors', the final norm never moves
         self.backbone.final_norm.requires_grad_(False)  # noqa: FBT003
         self.head = HierConHead(self.backbone.layers, self.backbone.width, config)
-
-    @classmethod
-    def build(cls, config: Mapping[str, Any] | None = None, size: Size = "paper") -> Self:
-        entries = dict(config or {})
-        base = SIZES[size]
-        backbone = SpeechConfig.of(entries.pop("backbone", {}), base.backbone)
-        first, second = entries.pop("hidden", base.hidden)
-        return cls(replace(base, backbone=backbone, hidden=(first, second), **entries))
-
-    def config_dict(self) -> dict[str, Any]:
-        return asdict(self.config) | {
-            "backbone": config_entries(self.config.backbone),
-            "hidden": list(self.config.hidden),
-        }
-
-    @property
-    def spec(self) -> InputSpec:
-        return InputSpec(samples=self.config.samples)
-
-    def features(self, wave: Tensor) -> Features:
-        """Raw waveform, not normalised, as in the authors' loader."""
-        heard: Layers = self.backbone(wave)
-        return heard._asdict()
 
     def decide(self, features: Features) -> Output:
         trace = self.head(features["hidden"])

@@ -33,23 +33,17 @@ Differences from the authors' code (github.com/saki-ciallo/XLSR-MamBo, model_bui
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.backbones import (
-    COMPACT,
-    XLSR_300M,
-    Layers,
-    SpeechBackbone,
-    SpeechConfig,
-    config_entries,
-)
+from core.backbones import COMPACT, XLSR_300M, SpeechConfig
 from core.detectors.axes import frame_times
-from core.detectors.base import Detector, Features, InputSpec, Output, Size
+from core.detectors.base import Features, InputSpec, Output, Size
+from core.detectors.over_backbone import Level, OverBackbone
 from core.mixers import SSMS, Attention, RmsNorm, SwiGlu
 from core.scans import at_least_float32
 from core.topk import TopK
@@ -206,7 +200,7 @@ def _norm(x: Tensor) -> Tensor:
     return length
 
 
-class Mambo(Detector):
+class Mambo(OverBackbone):
     """XLS-R, four topologies of state space mixers, gated attention pooling."""
 
     name: ClassVar[str] = "mambo"
@@ -217,31 +211,20 @@ class Mambo(Detector):
     )
     sizes: ClassVar[tuple[Size, ...]] = ("paper", "compact")
 
+    defaults = SIZES
+    config: MamboConfig
+
     def __init__(self, config: MamboConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.backbone = SpeechBackbone(config.backbone)
+        super().__init__(config)
         self.head = MamboHead(self.backbone.width, config)
-
-    @classmethod
-    def build(cls, config: Mapping[str, Any] | None = None, size: Size = "paper") -> Self:
-        entries = dict(config or {})
-        base = SIZES[size]
-        backbone = SpeechConfig.of(entries.pop("backbone", {}), base.backbone)
-        return cls(replace(base, backbone=backbone, **entries))
-
-    def config_dict(self) -> dict[str, Any]:
-        return asdict(self.config) | {"backbone": config_entries(self.config.backbone)}
 
     @property
     def spec(self) -> InputSpec:
         return InputSpec(samples=self.config.samples, normalise=self.config.normalise)
 
-    def features(self, wave: Tensor) -> Features:
-        if self.config.normalise == "clip":
-            wave = functional.layer_norm(wave, wave.shape[-1:])  # eps 1e-5, as in the bundle
-        heard: Layers = self.backbone(wave)
-        return heard._asdict()
+    @property
+    def level(self) -> Level:
+        return self.config.normalise
 
     def decide(self, features: Features) -> Output:
         trace = self.head(features["last"])

@@ -37,7 +37,7 @@ Differences from the code of AttM (github.com/pandarialTJU/AttM_INTERSPEECH24)
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -51,17 +51,17 @@ from core.backbones import (
     WAVLM_LARGE,
     Codec,
     CodecConfig,
-    SpeechBackbone,
+    Layers,
     SpeechConfig,
-    config_entries,
 )
 from core.detectors.axes import numbered
-from core.detectors.base import Detector, Features, InputSpec, Output, Size
+from core.detectors.base import Features, Output, Size
+from core.detectors.over_backbone import Level, OverBackbone
 from core.topk import TopK
 from core.types import Axis, DetectorError, Evidence, Window
 
 Mode = Literal["codecT", "codecF", "mean"]
-VARIANCE_FLOOR = 1e-7  # as in WavLM's feature extractor
+POWER_FLOOR = 1e-7  # under a clip's mean square, where the codec hears clips at one level
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class QafHead(nn.Module):
         return torch.stack(logits, -1)
 
 
-class QafStatic(Detector):
+class QafStatic(OverBackbone):
     """QAF-Static; see the module docstring."""
 
     name: ClassVar[str] = "qaf"
@@ -214,28 +214,25 @@ class QafStatic(Detector):
     )
     sizes: ClassVar[tuple[Size, ...]] = ("paper", "compact")
 
+    defaults = SIZES
+    config: QafConfig
+
     def __init__(self, config: QafConfig) -> None:
-        super().__init__()
         if not 2 <= config.ssl_layers <= config.backbone.layers:
             raise DetectorError(
                 f"QAF-Static cannot merge {config.ssl_layers} layers of a backbone that has "
                 f"{config.backbone.layers}; from 2 to {config.backbone.layers} would work."
             )
-        self.config = config
-        self.backbone = SpeechBackbone(config.backbone).requires_grad_(False)  # noqa: FBT003
+        super().__init__(config)
+        self.backbone.requires_grad_(False)  # noqa: FBT003
         self.codec = Codec(config.codec).requires_grad_(False)  # noqa: FBT003
         self.head = QafHead(config.backbone.width, config)
 
     @classmethod
     def build(cls, config: Mapping[str, Any] | None = None, size: Size = "paper") -> Self:
         entries = dict(config or {})
-        base = SIZES[size]
-        backbone = SpeechConfig.of(entries.pop("backbone", {}), base.backbone)
-        codec = replace(base.codec, **entries.pop("codec", {}))
-        return cls(replace(base, backbone=backbone, codec=codec, **entries))
-
-    def config_dict(self) -> dict[str, Any]:
-        return asdict(self.config) | {"backbone": config_entries(self.config.backbone)}
+        codec = replace(SIZES[size].codec, **entries.pop("codec", {}))
+        return super().build(entries | {"codec": codec}, size)
 
     def books(self) -> Tensor:
         """The codec vectors, (Q, entries, D): the trained ones, or EnCodec's where frozen."""
@@ -247,27 +244,19 @@ class QafStatic(Detector):
             self.head.mix.vectors.copy_(self.codec.codebooks())
 
     @property
-    def spec(self) -> InputSpec:
-        return InputSpec(samples=self.config.samples)
+    def level(self) -> Level:
+        return "wavlm" if self.config.normalise else "none"
 
     @property
-    def feature_key(self) -> str | None:
-        """Never shared: no other detector wants codes."""
-        return None
+    def depth(self) -> int:
+        return self.config.ssl_layers
 
-    def features(self, wave: Tensor) -> Features:
+    def read(self, wave: Tensor, heard: Layers) -> Features:
         """`hidden` (batch, layers, frames, width) of the merged layers, and the codec's `codes`."""
-        spoken, coded = wave, wave
-        if self.config.normalise:
-            centred = wave - wave.mean(-1, keepdim=True)
-            variance = wave.var(-1, keepdim=True, unbiased=False)
-            spoken = centred / (variance + VARIANCE_FLOOR).sqrt()
         if self.config.codec_rms is not None:
             power = wave.square().mean(-1, keepdim=True)
-            coded = wave * (self.config.codec_rms / (power + VARIANCE_FLOOR).sqrt())
-        frames = self.backbone.stem(spoken)
-        hidden = self.backbone.encode(frames, layers=self.config.ssl_layers).hidden
-        return {"hidden": hidden, "codes": self.codec.codes(coded)}
+            wave = wave * (self.config.codec_rms / (power + POWER_FLOOR).sqrt())
+        return {"hidden": heard.hidden[:, : self.depth], "codes": self.codec.codes(wave)}
 
     def relaxed(self, features: Features) -> Features:
         """The vectors behind the codes, (batch, Q, codec frames, D)."""

@@ -28,23 +28,17 @@ Differences from the authors' code (github.com/QiShanZhang/SLSforASVspoof-2021-D
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.backbones import (
-    COMPACT,
-    XLSR_300M,
-    Layers,
-    SpeechBackbone,
-    SpeechConfig,
-    config_entries,
-)
+from core.backbones import COMPACT, XLSR_300M, SpeechConfig
 from core.detectors.axes import frame_times, numbered
-from core.detectors.base import Detector, Features, InputSpec, Output, Size
+from core.detectors.base import Features, Output, Size
+from core.detectors.over_backbone import OverBackbone
 from core.topk import TopK
 from core.types import DetectorError, Evidence, Window
 
@@ -109,8 +103,8 @@ class SlsHead(nn.Module):
         return trace
 
 
-class Sls(Detector):
-    """XLS-R + SLS; see the module docstring."""
+class Sls(OverBackbone):
+    """XLS-R + SLS; see the module docstring. It hears the raw waveform, as its authors' does."""
 
     name: ClassVar[str] = "sls"
     title: ClassVar[str] = "XLS-R + SLS"
@@ -120,33 +114,15 @@ class Sls(Detector):
     )
     sizes: ClassVar[tuple[Size, ...]] = ("paper", "compact")
 
+    defaults = SIZES
+    config: SlsConfig
+
     def __init__(self, config: SlsConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.backbone = SpeechBackbone(config.backbone)
+        super().__init__(config)
         # reads `hidden` only: like the authors', the final norm never moves
         self.backbone.final_norm.requires_grad_(False)  # noqa: FBT003
         self.frames = self.backbone.frames(config.samples)
         self.head = SlsHead(self.frames, self.backbone.width, config)
-
-    @classmethod
-    def build(cls, config: Mapping[str, Any] | None = None, size: Size = "paper") -> Self:
-        entries = dict(config or {})
-        base = SIZES[size]
-        backbone = SpeechConfig.of(entries.pop("backbone", {}), base.backbone)
-        return cls(replace(base, backbone=backbone, **entries))
-
-    def config_dict(self) -> dict[str, Any]:
-        return asdict(self.config) | {"backbone": config_entries(self.config.backbone)}
-
-    @property
-    def spec(self) -> InputSpec:
-        return InputSpec(samples=self.config.samples)
-
-    def features(self, wave: Tensor) -> Features:
-        """Raw waveform, not normalised, as in the authors' loader."""
-        heard: Layers = self.backbone(wave)
-        return heard._asdict()
 
     def decide(self, features: Features) -> Output:
         """Gates, weighted sum, picture, classifier.

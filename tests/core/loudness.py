@@ -29,9 +29,9 @@ class Loudness(Detector):
     paper = "none"
     sizes = ("compact",)
 
-    def __init__(self, samples: int = 64_600, offset: float = 0.0, key: str | None = None) -> None:
+    def __init__(self, samples: int = 64_600, offset: float = 0.0) -> None:
         super().__init__()
-        self.samples, self.offset, self.key = samples, offset, key
+        self.samples, self.offset = samples, offset
         self.heard: list[Tensor] = []  # every wave that features was asked for
         self.fails_at: int | None = None  # on which call
         self.failure: Exception = RuntimeError("[enforce fail] can't allocate memory: you tried")
@@ -41,15 +41,11 @@ class Loudness(Detector):
         return cls(**(config or {}))
 
     def config_dict(self) -> dict[str, Any]:
-        return {"samples": self.samples, "offset": self.offset, "key": self.key}
+        return {"samples": self.samples, "offset": self.offset}
 
     @property
     def spec(self) -> InputSpec:
         return InputSpec(self.samples)
-
-    @property
-    def feature_key(self) -> str | None:
-        return self.key
 
     def features(self, wave: Tensor) -> Features:
         assert torch.is_inference_mode_enabled()

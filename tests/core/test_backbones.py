@@ -16,7 +16,6 @@ from core.backbones import (
     SpeechBackbone,
     SpeechConfig,
     config_entries,
-    share_frames,
 )
 from core.compact import FRAME, HOP, SpectralConfig, SpectralStem, linear_filterbank
 
@@ -127,40 +126,6 @@ def test_configuration_survives_json() -> None:
     for config in CONFIGS.values():
         entries = json.loads(json.dumps(config_entries(config)))
         assert SpeechConfig.of(entries) == config
-
-
-# --- sharing frames --------------------------------------------------------------------------
-
-
-def shareable() -> list[SpeechConfig]:
-    spectral = SpectralConfig(bands=16, channels=(4,), level="none")
-    wide = replace(CONFIGS["xls-r"], stem_width=64)  # narrower stems may differ in the last bit
-    return [wide, SpeechConfig(**TINY, spectral=spectral)]
-
-
-@pytest.mark.parametrize("config", shareable(), ids=["conv", "spectral"])
-def test_shared_frames_are_equal_to_the_last_bit(config: SpeechConfig) -> None:
-    backbone = SpeechBackbone(config).eval()
-    wave, starts = noise(16_000), (0, 3_200, 6_400, 9_280)
-    with torch.inference_mode():
-        shared = share_frames(backbone, wave, 6_460, starts)
-        alone = torch.cat([backbone.stem(wave[None, at : at + 6_460]) for at in starts])
-        assert torch.equal(shared, alone)
-        assert torch.equal(backbone.encode(shared[1:2]).hidden, backbone(wave[None, 3200:9660])[0])
-
-
-def test_sharing_is_refused_where_it_would_change_numbers() -> None:
-    with pytest.raises(ValueError, match="not multiples of 320"):
-        share_frames(SpeechBackbone(CONFIGS["xls-r"]), noise(9_000), 6_460, (0, 1_000))
-    with pytest.raises(ValueError, match="levels each window by itself"):
-        share_frames(SpeechBackbone(CONFIGS["compact-spectral"]), noise(9_000), 6_460, (0,))
-
-
-def test_an_unaligned_hop_would_have_changed_the_frames() -> None:
-    backbone = SpeechBackbone(CONFIGS["xls-r"]).eval()
-    wave = noise(9_000)
-    whole, part = backbone.stem(wave[None]), backbone.stem(wave[None, 1_000:])
-    assert (whole[:, 3 : 3 + part.shape[1]] - part).abs().max() > 1e-3
 
 
 # --- the spectral stem -----------------------------------------------------------------------

@@ -44,14 +44,6 @@ def test_uncalibrated_numbers_have_no_llr() -> None:
     assert all(reading.score.llr is None for reading in found.readings)
 
 
-def test_features_are_made_once_for_detectors_that_share_them() -> None:
-    shared = [Loudness(key="one"), Loudness(key="one", offset=5.0), Loudness()]
-    ones = [loaded(detector, f"d{i}") for i, detector in enumerate(shared)]
-    found = detections(scan(clip_of([THREE]), ones))
-    assert [len(detector.heard) for detector in shared] == [3, 0, 3]
-    assert found[1].score.spoof_logit == pytest.approx(found[0].score.spoof_logit + 5.0)
-
-
 def test_a_score_does_not_depend_on_its_neighbours() -> None:
     alone = detections(scan(clip_of([THREE]), [loaded()]))[0]
     beside = [loaded(), loaded(Loudness(66_800), "longer")]

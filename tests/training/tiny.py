@@ -55,10 +55,6 @@ class Tiny(Detector):
     def spec(self) -> InputSpec:
         return InputSpec(samples=SAMPLES)
 
-    @property
-    def feature_key(self) -> str | None:
-        return None
-
     def features(self, wave: Tensor) -> Features:
         if self.training:  # gives a test the time to kill a run in the middle
             time.sleep(float(os.environ.get("SPOOFSCOPE_TEST_SLOW", "0")))
