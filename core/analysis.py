@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import detect, provenance, sentences
+from core import detect, provenance, sentences, threads
 from core.calibration import Fusion
 from core.detect import Settings, Step, StopSign
 from core.fusing import fuse, how, installed_fusion, left_out
@@ -137,7 +137,11 @@ def conclude(
         *_about_scan(clip, loaded, steps, settings),
         *left_out(detections, fusion),
     )
-    record = {**settings.as_record(), **_circumstances(loaded), "fusion": how(detections, fusion)}
+    record = {
+        **settings.as_record(),
+        **_circumstances(loaded, settings),
+        "fusion": how(detections, fusion),
+    }
     return Report(
         source=clip.source,
         pcm_sha256=clip.pcm_sha256,
@@ -214,13 +218,11 @@ def _ends_window(steps: Sequence[Step], detectors: int) -> bool:
     return sum(1 for step in steps if step.window == last) == detectors - gone
 
 
-def _circumstances(loaded: Sequence["Loaded"]) -> dict[str, str | int]:
+def _circumstances(loaded: Sequence["Loaded"], settings: Settings) -> dict[str, str | int]:
     if not loaded:
         return {}
-    import torch
-
     devices = dict.fromkeys(detect.detector_device(one) for one in loaded)
-    return {"device": ", ".join(devices), "threads_used": torch.get_num_threads()}
+    return {"device": ", ".join(devices), "threads_used": threads.used(settings.threads)}
 
 
 def _strongest(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from core import threads
 from core.sentences import out_of_memory
 from core.types import (
     RATE,
@@ -55,7 +56,7 @@ class Settings:
     channels : what is scored where the channels differ.
     band : llr from -band to +band is inconclusive.
     precision : of the networks' arithmetic; bfloat16 changes scores a little.
-    threads : of torch; 0 leaves torch's own choice. Takes effect by `prepare`.
+    threads : of torch, at most as many as there are processors; 0 leaves torch's own choice.
     score_anyway : score what was refused for want of speech.
     skip_silence : leave out windows with hardly any speech.
     deterministic : refuse operations whose result may differ from run to run; by `prepare`.
@@ -116,11 +117,17 @@ class Step:
 
 
 def prepare(settings: Settings) -> None:
-    """Apply what holds for the whole process: threads and determinism. Once, by the program."""
+    """Apply settings to all that a program does, beyond scans: threads and determinism."""
     import torch
 
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(threads.used(settings.threads))
+    decide_determinism(settings)
+
+
+def decide_determinism(settings: Settings) -> None:
+    """Refuse operations whose result may differ from run to run, or allow them: process-wide."""
+    import torch
+
     torch.use_deterministic_algorithms(settings.deterministic)
 
 
@@ -151,14 +158,15 @@ def scan(
     windows = grid(clip, loaded, settings) if windows is None else windows
     listener = _Listener(clip, loaded, settings.precision)
     clock = _Clock(len(windows), [one.checkpoint.id for one in loaded])
-    working = list(loaded)
+    working, number = list(loaded), threads.used(settings.threads)
     done, total = 0, len(windows) * len(loaded)
     for index, window in enumerate(windows, start=1):
         for one in tuple(working):
             if should_stop is not None and should_stop():
                 return
             begun = monotonic()
-            reading, problem = _attempt(listener, one, window)
+            with threads.limited(number):
+                reading, problem = _attempt(listener, one, window)
             done += 1
             if problem is not None:
                 working.remove(one)

@@ -17,6 +17,7 @@ class Limits:
     max_bytes: int
     max_seconds: float
     batch_files: int
+    shortest_hop: float  # seconds from window to window; a hop of 0.02 s is 200 times the work
     keep_seconds: int  # how long uploads and results stay on disk
     queue: int
 
@@ -37,6 +38,7 @@ OWN = Limits(
     max_bytes=1_000_000_000,
     max_seconds=6 * 3_600.0,
     batch_files=200,
+    shortest_hop=0.02,
     keep_seconds=86_400,
     queue=16,
 )
@@ -45,6 +47,7 @@ SPACE = Limits(
     max_bytes=200_000_000,
     max_seconds=1_800.0,
     batch_files=20,
+    shortest_hop=1.0,
     keep_seconds=3_600,
     queue=16,
 )

@@ -6,8 +6,9 @@ with the one in the card. Random weights cannot pass, because only `core.convers
 training loop write cards, with the number that the trained weights gave.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,14 @@ class Loaded:
     detector: Detector
     checkpoint: Checkpoint
     calibration: "Calibration | None"
+
+
+def copies(loaded: Sequence[Loaded], device: str) -> tuple[Loaded, ...]:
+    """The same detectors on another device, sharing what they share; the given ones stay."""
+    known: dict[int, object] = {}
+    return tuple(
+        replace(one, detector=copy.deepcopy(one.detector, known).to(device)) for one in loaded
+    )
 
 
 def golden_wave(samples: int) -> NDArray[np.float32]:

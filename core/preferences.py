@@ -43,6 +43,48 @@ def read(kept: Mapping[str, Any] | None, installed: Sequence[str]) -> Preference
     return Preferences(settings, tuple(name for name in installed if name in chosen))
 
 
+def demand(asked: Mapping[str, Any], installed: Sequence[str]) -> Preferences:
+    """What a program asks for, which is told where a value cannot be had.
+
+    Raises
+    ------
+    DetectorError
+        for a name that is no setting, a value that does not fit, a checkpoint that is not there.
+    """
+    if not isinstance(asked, Mapping):
+        raise DetectorError(
+            f"The settings are {asked!r}; give them as an object of names and values."
+        )
+    usual = Settings()
+    known = [one.name for one in fields(Settings)]
+    for name, value in asked.items():
+        if name not in (*known, CHECKPOINTS):
+            raise DetectorError(
+                f"There is no setting “{name}”; there are {', '.join([*known, CHECKPOINTS])}."
+            )
+        if name in known and not _fits(value, default := getattr(usual, name)):
+            raise DetectorError(f"“{name}” is {value!r}; give a value such as {default!r}.")
+    named = asked.get(CHECKPOINTS, [])
+    if not isinstance(named, list) or not all(one in installed for one in named):
+        raise DetectorError(
+            f"“{CHECKPOINTS}” is {named!r}; give a list of {', '.join(installed) or 'none'}."
+        )
+    settings = Settings(**{name: asked[name] for name in known if name in asked})
+    return Preferences(settings, tuple(named))
+
+
+def in_public(found: Preferences, shortest_hop: float) -> Preferences:
+    """What of it one visitor of a public demo may have.
+
+    Threads and determinism hold for everybody, and a very small hop keeps everybody waiting.
+    """
+    hop = max(found.settings.hop_seconds, shortest_hop)
+    return replace(
+        found,
+        settings=replace(found.settings, hop_seconds=hop, threads=0, deterministic=False),
+    )
+
+
 def _fits(value: Any, default: Any) -> bool:
     """Whether a value is of the default's kind; a whole number will do for a float."""
     if isinstance(default, bool) or isinstance(value, bool):

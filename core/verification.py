@@ -213,12 +213,12 @@ def _compare_clip(
 def _again(file: Path, name: str, entry: Mapping[str, Any]) -> Report:
     """Score a clip as its entry says it was scored."""
     from core.analysis import analyse
-    from core.detect import prepare
+    from core.detect import decide_determinism
     from core.loading import select
 
     known = {one.name for one in fields(Settings)}
     settings = Settings(**{k: v for k, v in entry["settings"].items() if k in known})
-    prepare(settings)
+    decide_determinism(settings)
     identities = list(dict.fromkeys(one["checkpoint"] for one in entry["detections"]))
     loaded = select(checkpoints=identities) if identities else ()
     enough = sum(len(one["windows"]) for one in entry["detections"])

@@ -50,7 +50,8 @@ PROBLEMS = (
 class Workbench:
     """The detectors of one running app, each loaded and self-tested once."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits.here()
         self._lock = threading.Lock()
         self._loaded: dict[tuple[str, str], Loaded] = {}  # by id and weights: cards differ
 
@@ -82,7 +83,35 @@ class Workbench:
         """What a browser kept of how clips are to be scored, as far as it can be used."""
         from core import preferences
 
-        return preferences.read(kept, [one.id for one in self.installed()])
+        found = preferences.read(kept, [one.id for one in self.installed()])
+        return self._allowed(found)
+
+    def demanded(self, asked: Mapping[str, Any] | None = None) -> "Preferences":
+        """What a program asks for.
+
+        Raises
+        ------
+        DetectorError
+            where it cannot be had, with the reason.
+        """
+        from core import preferences
+
+        installed = [one.id for one in self.installed()]
+        found = preferences.demand({} if asked is None else asked, installed)
+        allowed = self._allowed(found)
+        if allowed != found:
+            raise DetectorError(
+                "This server is shared: threads and deterministic cannot be chosen, and "
+                f"hop_seconds is {self.limits.shortest_hop} or more."
+            )
+        return found
+
+    def _allowed(self, found: "Preferences") -> "Preferences":
+        from core import preferences
+
+        if not self.limits.space:
+            return found
+        return preferences.in_public(found, self.limits.shortest_hop)
 
     def default_ids(self) -> list[str]:
         """The checkpoints that score where nobody named any.
@@ -99,10 +128,10 @@ class Workbench:
 
     @staticmethod
     def prepare(settings: "Settings") -> None:
-        """Apply what holds for the whole process: threads and determinism."""
+        """Apply what holds for the whole process: determinism."""
         from core import detect
 
-        detect.prepare(settings)
+        detect.decide_determinism(settings)
 
     def load(self, checkpoint: Checkpoint) -> "Loaded":
         """The detector of a checkpoint, from memory where it was loaded before.
@@ -114,8 +143,10 @@ class Workbench:
         """
         from core import loading
 
+        key = (checkpoint.id, checkpoint.sha256)
+        if (found := self._loaded.get(key)) is not None:
+            return found  # without the lock, which a copy of this process may have got closed
         with self._lock:
-            key = (checkpoint.id, checkpoint.sha256)
             if key not in self._loaded:
                 self._loaded[key] = loading.load(checkpoint, list(self._loaded.values()))
             return self._loaded[key]
@@ -123,7 +154,9 @@ class Workbench:
     def is_loaded(self, checkpoint: Checkpoint) -> bool:
         return (checkpoint.id, checkpoint.sha256) in self._loaded
 
-    def analyse(self, path: Path, name: str, limits: Limits) -> dict[str, Any]:
+    def analyse(
+        self, path: Path, name: str, asked: "Preferences", device: str = "cpu"
+    ) -> dict[str, Any]:
         """One recording, the whole way, as the record of `analyze --json`.
 
         Raises
@@ -131,10 +164,15 @@ class Workbench:
         AudioError, CheckpointError, DetectorError
             with a sentence for whoever gave the file.
         """
-        from core import analysis, report
+        from core import analysis, loading, report
 
-        loaded = [self.load(checkpoint) for checkpoint in self.chosen()]
-        found = analysis.analyse(path, loaded, name=name, limits=limits.for_intake())
+        loaded = tuple(self.load(checkpoint) for checkpoint in self.chosen(asked.checkpoints))
+        if device != "cpu":
+            loaded = loading.copies(loaded, device)
+        self.prepare(asked.settings)
+        found = analysis.analyse(
+            path, loaded, asked.settings, name=name, limits=self.limits.for_intake()
+        )
         return report.to_record(found)
 
     def warm(self) -> None:

@@ -18,7 +18,7 @@ from ui.uploads import refuse_addresses
 def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Blocks:
     """The app: its tabs, and the conductor that keeps plots and player on one clock."""
     limits = limits or Limits.here()
-    bench = bench or Workbench()
+    bench = bench or Workbench(limits)
     demo = gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(600, limits.keep_seconds)
     )
@@ -42,7 +42,7 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
         desk.wire(others, tabs, (tab, panels, conductor), chosen.kept, bench, limits)
         models.wire(cards, bench)
         settings.wire(chosen, demo, bench)
-        api.wire(bench, limits)
+        api.wire(bench)
     send_whole(demo)
     refuse_addresses()
     demo.queue(max_size=limits.queue, default_concurrency_limit=1)

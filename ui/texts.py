@@ -61,10 +61,13 @@ BUG = (
 )
 OVERVIEW_SAID = "Waveform and spectrogram of {seconds:.1f} s; loudest stretch near {loudest:.1f} s."
 API_DESCRIPTION = (
-    "Score one uploaded recording with the installed detectors. Takes an upload, never a path or "
-    "address. Returns the report of `python -m core analyze --json`: source, changes, warnings, "
-    "detections with their windows, fused llr, verdict, versions, settings. spoof_logit and llr: "
-    "higher = more likely spoofed; llr is null where not calibrated."
+    "Score one uploaded recording with the installed detectors. Takes an upload, never a path or a "
+    "foreign address. settings is an object with any of checkpoints (list of names), hop_seconds, "
+    "channels (mix, left, right, each), band, precision (float32, bfloat16), score_anyway, "
+    "skip_silence, threads, deterministic; what is left out has its default. Returns the report of "
+    "`python -m core analyze --json`: source, changes, warnings, detections with their windows, "
+    "fused llr, verdict, versions, settings. spoof_logit and llr: higher = more likely spoofed; "
+    "llr is null where not calibrated."
 )
 MODELS_HEAD = "Detectors installed here"
 MODELS_NONE = "No detector is installed."

@@ -7,12 +7,16 @@ what is not in its own upload folder is not opened here.
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
 from core.types import AudioError
 from ui import texts
+
+ADDRESSES = ("http://", "https://")
+SERVED = "/gradio_api/file="  # what stands before the path in the address of an upload
 
 
 def refuse_addresses() -> None:
@@ -22,21 +26,29 @@ def refuse_addresses() -> None:
     """
     from gradio import processing_utils
 
-    processing_utils.async_ssrf_protected_download = _refused
+    processing_utils.async_ssrf_protected_download = _not_fetched
 
 
-async def _refused(url: str, cache_dir: str) -> str:
-    raise gr.Error(texts.NOT_UPLOADED, print_exception=False)
+async def _not_fetched(url: str, cache_dir: str) -> str:
+    """In place of a download: the upload that an address stands for, or a refusal."""
+    try:
+        return str(uploaded(url))
+    except AudioError as problem:
+        raise gr.Error(str(problem), print_exception=False) from problem
 
 
 def uploaded(path: str) -> Path:
-    """The path of an upload.
+    """The path of an upload, from that path or from the address under which gradio serves it.
+
+    MCP clients know a file by its address only. The path is taken out of it; nothing is fetched.
 
     Raises
     ------
     AudioError
         for anything else.
     """
+    if path.startswith(ADDRESSES):
+        path = unquote(path.partition(SERVED)[2])
     found = Path(path).resolve()
     if not found.is_relative_to(Path(get_upload_folder()).resolve()):
         raise AudioError(texts.NOT_UPLOADED)
