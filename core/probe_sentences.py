@@ -216,8 +216,9 @@ def at_bound(bound: float, n: int, kind: str) -> str:
 
 def interval_words(low: float, high: float, level: float, repeats: int) -> str:
     return (
-        f"{100 * level:.0f} % interval {number(low)} to {number(high)} ({repeats} bootstrap "
-        "draws of the calibration trials, taken as independent)."
+        f"{100 * level:.0f} % interval {number(low)} to {number(high)}, from {repeats} bootstrap "
+        "draws of the calibration trials, taken as independent: it says how far the calibration "
+        "may be off, not the detector."
     )
 
 

@@ -13,7 +13,7 @@ from core.limits import Limits
 from core.preferences import Preferences
 from core.types import Notice, Report
 from core.workbench import PROBLEMS, Inspection, Workbench
-from ui import downloads, markup, pictures, questions, texts, uploads
+from ui import downloads, likelihood, markup, pictures, questions, texts, uploads
 from ui.evidence import Clicks, Panels
 
 Updates = dict[Any, Any]
@@ -43,6 +43,7 @@ class Tab:
     stage: gr.HTML
     state: gr.State
     asked: questions.Panel
+    weighed: likelihood.Panel
     files: downloads.Panel
 
     @property
@@ -63,6 +64,7 @@ class Tab:
             self.stage,
             self.state,
             *self.asked.outputs,
+            *self.weighed.outputs,
             *self.files.outputs,
         ]
 
@@ -111,6 +113,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             csv = _download(texts.CSV, "csv")
             html = _download(texts.HTML, "html")
         files = downloads.Panel.build()
+        weighed = likelihood.Panel.build()
         asked = questions.Panel.build()
         panels = Panels.build()
     state = gr.State(None)
@@ -133,6 +136,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             stage,
             state,
             asked,
+            weighed,
             files,
         ),
         panels,
@@ -179,6 +183,7 @@ def wire(
     Clicks(panels, tab.state, tab.scores, conductor).wire()
     downloads.wire(tab.files, tab.state, bench)
     questions.wire(tab.asked, tab.state, tab.stop, conductor)
+    likelihood.wire(tab.weighed, tab.state)
 
 
 def _halt(inspection: Inspection | None) -> None:
@@ -240,7 +245,8 @@ class Run:
         updates |= {tab.json: gr.update(value=None, interactive=False)}
         updates |= {tab.csv: gr.update(value=None, interactive=False)}
         updates |= {tab.html: gr.update(value=None, interactive=False)}
-        return updates | tab.asked.blank() | tab.files.blank() | self.panels.blank()
+        updates |= tab.asked.blank() | tab.weighed.blank()
+        return updates | tab.files.blank() | self.panels.blank()
 
     def _guarded(self, steps: Iterator[Updates]) -> Iterator[Updates]:
         """Say what is meant for people; let bugs crash into the log, with a plain sentence."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core import sentences
 from core.types import Clip, Evidence, Fused, Lean, Notice, Reading, Region, Verdict
-from core.verdict import SYMBOLS, seconds
+from core.verdict import SYMBOLS, seconds, signed
 from ui import question_texts, texts
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def head(lean: Lean | None, words: str, said: str = "") -> str:
 
 
 def verdict(found: Verdict, fused: Fused) -> str:
-    """The verdict strip of a scored clip."""
+    """The verdict strip of a scored clip: each number and each word of it once."""
     words = {
         "spoofed": "Leans spoofed",
         "bona fide": "Leans bona fide",
@@ -41,12 +41,15 @@ def verdict(found: Verdict, fused: Fused) -> str:
         "inconclusive": "Inconclusive",
         "not scored": "Not scored",
     }[found.lean]
+    said = found.text.removeprefix(f"{words}: ")
+    said = said[:1].upper() + said[1:]
+    if fused.llr is not None and signed(fused.llr) not in said:
+        said += f" Fused llr {signed(fused.llr)}."
     if found.regions:
         words += (
             " – " + ", ".join(seconds(region) for region in found.regions[:3]) + " leans spoofed"
         )
-    llr = "" if fused.llr is None else f" Fused LLR {number(fused.llr)}."
-    return head(found.lean, words, found.text + llr)
+    return head(found.lean, words, said)
 
 
 def card(

@@ -25,7 +25,6 @@ class Kept:
 
     view: Region | None = None
     marked: "list[Marked]" = field(default_factory=list)
-    facts: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,9 @@ class Panel:
     files: gr.File
     robust: gr.Button
     shortcuts: gr.Button
-    likelihood: gr.Button
     said: gr.HTML
     answer: gr.HTML
     plot: gr.Plot
-    prior: gr.Slider
-    priors: gr.HTML
     kept: gr.State
 
     @classmethod
@@ -74,28 +70,21 @@ class Panel:
             with gr.Row(equal_height=True, elem_classes="asks"):
                 robust = gr.Button(texts.ROBUST, elem_id="ask-robustness", **small)
                 shortcuts = gr.Button(texts.SHORTCUTS, elem_id="ask-shortcuts", **small)
-                likelihood = gr.Button(texts.LIKELIHOOD, elem_id="ask-likelihood", **small)
             said = gr.HTML("", elem_id="question-said")
             answer = gr.HTML("", elem_id="answer")
             with gr.Column(elem_classes="answer-plot"):
                 plot = gr.Plot(show_label=False, elem_id="answer-plot")
-            with gr.Column(elem_classes="priors"):
-                prior = gr.Slider(
-                    0.1, 99.9, 10, step=0.1, label=texts.PRIOR, info=texts.PRIOR_INFO,
-                    elem_id="prior",
-                )  # fmt: skip
-                priors = gr.HTML("", elem_id="priors-said")
         kept = gr.State(None)
         return cls(
-            stretch, score, note, add, notes, export, files, robust, shortcuts, likelihood, said,
-            answer, plot, prior, priors, kept,
+            stretch, score, note, add, notes, export, files, robust, shortcuts, said, answer,
+            plot, kept,
         )  # fmt: skip
 
     @property
     def outputs(self) -> list[Any]:
         return [
             self.stretch, self.note, self.notes, self.files, self.said, self.answer, self.plot,
-            self.priors, self.kept,
+            self.kept,
         ]  # fmt: skip
 
     def blank(self) -> Updates:
@@ -108,7 +97,6 @@ class Panel:
             self.said: "",
             self.answer: "",
             self.plot: None,
-            self.priors: "",
             self.kept: None,
         }
 
@@ -128,12 +116,10 @@ def wire(panel: Panel, state: gr.State, stop: gr.Button, conductor: gr.HTML) -> 
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    answers = [panel.said, panel.answer, panel.plot, panel.priors, panel.kept, stop]
+    answers = [panel.said, panel.answer, panel.plot, panel.kept, stop]
     panel.robust.click(do.robust, given, answers, **scoring)
     panel.shortcuts.click(do.shortcuts, given, answers, **scoring)
     panel.score.click(do.stretch, given, answers, **scoring)
-    panel.likelihood.click(do.likelihood, [*given, panel.prior], answers, **scoring)
-    panel.prior.release(do.prior, [state, panel.kept, panel.prior], panel.priors, **quick)
     conductor.look(do.looked, given, [panel.stretch, panel.kept], **quick)
     panel.add.click(do.noted, [*given, panel.note], [panel.notes, panel.note, panel.kept], **quick)
     panel.export.click(do.exported, given, [panel.files, panel.said], **quick)
@@ -170,58 +156,6 @@ class Handlers:
             yield {self.panel.said: markup.foot(texts.CHOOSE)}
             return
         yield from self._ask(inspection, lambda asked: asked.what_if(region))
-
-    def likelihood(
-        self, inspection: Inspection | None, kept: Kept | None, prior: float
-    ) -> Iterator[Updates]:
-        """The card of all detectors, and what the prior makes of it."""
-        from core import probe_figures, probe_tables, questions
-
-        if inspection is None or not inspection.detections():
-            return
-        kept = kept or Kept()
-        yield {self.panel.said: markup.progress(texts.WORKING)}
-        try:
-            kept.facts = questions.likelihoods(
-                inspection.detections(),
-                inspection.loaded,
-                inspection.quality,
-                inspection.clip.source,
-            )
-        except PROBLEMS as problem:
-            yield {self.panel.said: markup.foot(str(problem))}
-            return
-        drawn = next((one for one in kept.facts if one.tippett is not None), None)
-        shown = [
-            markup.answer(one.title, "", "", one.sentences, None)
-            for one in kept.facts
-            if one.sentences
-        ]
-        folded = "" if drawn is None else markup.folded(probe_tables.tippett(drawn))
-        yield {
-            self.panel.said: "",
-            self.panel.answer: f"<h3>{texts.LIKELIHOOD_HEAD}</h3>" + "".join(shown) + folded,
-            self.panel.plot: None if drawn is None else probe_figures.tippett(drawn),
-            self.panel.priors: self.prior(inspection, kept, prior),
-            self.panel.kept: kept,
-        }
-
-    def prior(self, inspection: Inspection | None, kept: Kept | None, percent: float) -> str:
-        """What a share of spoofed clips makes of the llrs."""
-        from core import questions
-
-        if inspection is None or kept is None or not kept.facts:
-            return ""
-        band = 0.0 if inspection.settings is None else inspection.settings.band
-        try:
-            said = [
-                one
-                for facts in kept.facts
-                for one in questions.prior_words(facts, percent / 100, band)
-            ]
-        except PROBLEMS as problem:
-            said = [str(problem)]
-        return markup.answer("", "", "", said, None) if said else markup.foot(texts.NO_LLR)
 
     def noted(
         self, inspection: Inspection | None, kept: Kept | None, note: str
@@ -285,7 +219,6 @@ class Handlers:
             panel.said: "",
             panel.answer: shown,
             panel.plot: answer.figure,
-            panel.priors: "",
         }
 
 

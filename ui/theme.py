@@ -21,4 +21,14 @@ def theme() -> gr.themes.Base:
         font_mono=[gr.themes.Font(name) for name in MONO],
         spacing_size="sm",
         radius_size="sm",
+    ).set(
+        # gradio's own greys for labels and hints stay below a contrast of 4.5 : 1
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
     )

@@ -48,7 +48,17 @@ def test_a_verdict_has_colour_symbol_and_word() -> None:
     assert "lean-mixed" in shown
     assert "◐" in shown
     assert "Mixed – 5.0–9.0 s leans spoofed" in shown
-    assert "Fused LLR +0.97" in shown
+    assert "Fused llr +1.0" in shown
+
+
+def test_a_verdict_says_its_number_and_its_lean_once() -> None:
+    text = "Leans spoofed: fused llr +4.7, outside the band from −1.0 to +1.0."
+    shown = markup.verdict(Verdict("spoofed", text), Fused(4.71, ()))
+    assert shown.count("4.7") == 1
+    assert shown.count("Leans spoofed") == 1
+    assert "Fused llr +4.7, outside the band" in shown
+    apart = Verdict("inconclusive", "The detectors disagree (from −2.1 to +3.4).")
+    assert "(from −2.1 to +3.4). Fused llr −0.3." in markup.verdict(apart, Fused(-0.31, ()))
 
 
 def test_a_card_never_calls_a_raw_score_an_llr() -> None:
