@@ -8,7 +8,17 @@ from checkpoints.card import CheckpointError
 from core.types import AudioError, DetectorError
 from training.errors import TrainingError
 
-COMMANDS = ("train", "score", "metrics", "compare", "calm", "disentangle", "compact")
+COMMANDS = (
+    "train",
+    "score",
+    "metrics",
+    "compare",
+    "anchors",
+    "calm",
+    "localise",
+    "disentangle",
+    "compact",
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,15 +19,20 @@ def save(
     folder: Path, name: str, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
 ) -> None:
     """`name`.csv with one line a row, and `name`.json with the settings as well."""
-    folder.mkdir(parents=True, exist_ok=True)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(folder / f"{name}.csv", rows)
     record = {"settings": dict(settings), "rows": [dict(row) for row in rows]}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a row; the columns are those of all rows, None is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def percent(share: float | None) -> str:

@@ -31,6 +31,11 @@ def as_clip(wave: NDArray[Any], name: str) -> Clip:
     return decode_bytes(file.getvalue(), f"{name}.wav")
 
 
+def cells(item: Item) -> tuple[str, str]:
+    """Label and system as `training score` writes them beside a score."""
+    return item.label, "" if item.system == "-" else item.system
+
+
 def some(items: tuple[Item, ...], limit: int) -> tuple[Item, ...]:
     """All clips, or `limit` of each label, evenly from first to last; for a quick look."""
     if not limit:

@@ -80,7 +80,7 @@ def _score(
     from core.fusing import installed_fusion
     from training.calm import changed
     from training.scoring import FROM_MANIFEST, Job, ScoreFile, expected, score_decoded
-    from training.waves import as_clip, read
+    from training.waves import as_clip, cells, read
 
     settings, fusion = Settings(threads=args.threads, score_anyway=True), installed_fusion()
     file = ScoreFile(_file(args.out, condition), FROM_MANIFEST, expected(loaded))
@@ -88,8 +88,7 @@ def _score(
     for item in tqdm(left, desc=condition.key, disable=args.quiet, mininterval=5):
         wave = changed(read(item), condition, item.utt_id, args.seed)
         rows = score_decoded(as_clip(wave, item.utt_id), loaded, settings, fusion)
-        system = "-" if item.label == "bonafide" else item.system
-        file.append(Job(item.utt_id, item.path, (item.label, system)), rows)
+        file.append(Job(item.utt_id, item.path, cells(item)), rows)
 
 
 def _read(condition: "Condition", folder: Path) -> "dict[str, DetectorScores]":

@@ -64,6 +64,11 @@ def test_json_has_the_promised_keys(file: Path, capsys: pytest.CaptureFixture[st
     }
     expected = eer_official(scores(by_label["bonafide"], by_label["spoof"])).value
     assert sls["eer"] == expected
+    llrs = [float(row[4]) for row in logits]
+    assert (sls["llr_low"], sls["llr_high"]) == (min(llrs), max(llrs))
+    assert 0 < sls["min_cllr"] < sls["cllr"]  # an llr of twice the logit is not the best one
+    assert "min_cllr" not in found["aasist"]  # without calibration there is no llr to speak of
+    assert f"min Cllr         {sls['min_cllr']:.4f}" in shown
 
 
 def test_labels_and_columns_come_from_the_manifest(
