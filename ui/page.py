@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.limits import Limits
 from core.workbench import PROBLEMS, Workbench
-from ui import api, desk, inspect, markup, models, settings, texts
+from ui import address, api, desk, inspect, markup, models, settings, texts
 from ui.streams import send_whole
 from ui.theme import CONDUCTOR, DESK_STYLE, STYLE, theme
 from ui.uploads import refuse_addresses
@@ -42,11 +42,21 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
         desk.wire(others, tabs, (tab, panels, conductor), chosen.kept, bench, limits)
         models.wire(cards, bench)
         settings.wire(chosen, demo, bench)
+        address.wire(demo, tabs)
         api.wire(bench)
+    if limits.space:
+        _forget(demo, limits.keep_seconds)
     send_whole(demo)
     refuse_addresses()
     demo.queue(max_size=limits.queue, default_concurrency_limit=1)
     return demo
+
+
+def _forget(demo: gr.Blocks, seconds: int) -> None:
+    """Let go of visitors' clips, and of the files made from them, although a page stays open."""
+    for block in demo.blocks.values():
+        if isinstance(block, gr.State):
+            block.time_to_live = seconds
 
 
 def launch_options(limits: Limits | None = None) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def app(checkpoints: Path, log: Path, **environment: str) -> Iterator[str]:
         "GRADIO_SERVER_PORT": str(port),
         "SPOOFSCOPE_CHECKPOINTS": str(checkpoints),
         "PYTHONUNBUFFERED": "1",
+        "GRADIO_TEMP_DIR": str(log.parent / "uploads"),
         **environment,
     }
     with log.open("w") as out:

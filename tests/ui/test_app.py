@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
-from core.limits import Limits
+from core.limits import SPACE, Limits
 from core.workbench import Workbench
 from ui import page, texts
 
@@ -63,6 +64,17 @@ def test_a_space_allows_less_and_says_where_files_go() -> None:
     assert limits.for_intake().bytes == limits.max_bytes
 
 
+def test_a_space_forgets_what_it_was_given() -> None:
+    def lives(limits: Limits) -> list[float]:
+        demo = page.build(limits, Workbench(limits))
+        states = [one for one in demo.blocks.values() if isinstance(one, gr.State)]
+        assert len(states) >= 3
+        return [one.time_to_live for one in states]
+
+    assert set(lives(SPACE)) == {SPACE.keep_seconds}
+    assert min(lives(Limits.here({}))) > 10**9
+
+
 def test_the_queue_is_short_and_models_take_turns() -> None:
     demo = page.build(Limits.here({}), Workbench())
     assert demo._queue.max_size == 16
@@ -78,7 +90,6 @@ def in_a_loop_of_its_own(make: Callable[[], Coroutine[Any, Any, object]]) -> obj
 
 
 def test_a_web_address_is_not_fetched() -> None:
-    import gradio as gr
     from gradio import processing_utils
 
     demo = page.build(Limits.here({}), Workbench())
