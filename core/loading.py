@@ -19,6 +19,8 @@ from checkpoints import store
 from checkpoints.card import BACKBONE
 from checkpoints.store import Checkpoint, CheckpointError
 from core.detectors.base import Detector
+from core.detectors.over_backbone import OverBackbone
+from core.packed import packed
 from core.registry import DETECTORS
 from core.types import RATE, DetectorError
 
@@ -71,7 +73,8 @@ def load(checkpoint: Checkpoint, beside: Sequence[Loaded] = ()) -> Loaded:
     """The detector of a checkpoint, in eval mode, after every check.
 
     Where one of `beside` stands on the same frozen backbone checkpoint, its backbone module is
-    used here too, so that one pass serves both.
+    used here too, so that one pass serves both. A backbone of the papers' size is packed for the
+    processor (`core.packed`); the self-test comes after that.
 
     Raises
     ------
@@ -93,6 +96,8 @@ def load(checkpoint: Checkpoint, beside: Sequence[Loaded] = ()) -> Loaded:
     if (shared := _shared(checkpoint, beside)) is not None:
         setattr(detector, BACKBONE, shared)
     detector.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    if checkpoint.card["size"] == "paper" and isinstance(detector, OverBackbone):
+        detector.backbone = packed(detector.backbone)
     _self_test(detector, checkpoint)
     return Loaded(detector, checkpoint, _calibration(checkpoint))
 

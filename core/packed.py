@@ -1,140 +1,206 @@
 """A speech backbone laid out for one CPU: the same network, the same numbers to 1e-6, less waiting.
 
-An explicit step for whoever scores much (`fast = packed(backbone)`), never a default. Three things
-change, all in float32:
+`core.loading` packs backbones of the papers' size; the price is that the weights are held a second
+time (1.2 GB for XLS-R). Four things change, all in float32:
 
-* linear layers use oneDNN with weights reordered once. On processors where MKL, torch's default,
-  takes its slower kernels (AMD) this alone is a factor of two for the layer; where MKL already
-  runs AVX-512 (Intel) it is about even;
-* the stem's convolutions become matrix products over time-major frames: a kernel of 2 or 3 with
-  a stride of 2 is one or two products over views, without a copy and without the transposes
-  around each layer norm; this is a factor of two to three for the stem on any processor;
-* the position embedding's weight norm is computed once.
+* linear layers run in oneDNN with weights reordered once, the three of attention as one. Where
+  MKL, torch's default, takes its slower kernels (AMD) this is a factor of 2.3 for the layer; where
+  MKL itself runs AVX-512 (Intel) it is about even;
+* the stem's convolutions are linear layers too, over overlapping rows of time-major frames, so
+  that nothing is copied and nothing is transposed around the layer norms;
+* the convolution of the position embedding has its weight norm worked out and its weights reordered
+  once;
+* GELU is part of the linear layer before it.
 
-The copy shares every other tensor with the original. It is for inference on the CPU; what cannot
-be packed (another device or dtype, a build without oneDNN, a self-check that differs by more than
-1e-5) comes back as it was, and `refusal` says why.
+The packed one shares its tensors with the original, has the same names and can do the same: where a
+gradient is wanted, and on another device or in another dtype, it runs the original's way. What
+cannot be packed (a build without oneDNN, a self-check that differs by more than 1e-5) comes back as
+it was, and `refusal` says why.
 """
 
+import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.backbones import STRIDES, SpeechBackbone
+from core.backbones import STRIDES, Layers, SpeechBackbone
 
 TOLERANCE = 1e-5  # relative, of the self-check against the plain network
 CHECKED_SAMPLES = 8_000
+SAMPLES = 64_600  # the window that weights are laid out for; others work too
 
 
-class PackedLinear(nn.Module):
-    """`nn.Linear` with its weight in oneDNN's own order, for about `rows` rows at a time."""
+class PackedLinear:
+    """A linear layer, perhaps with GELU after it, its weight in oneDNN's order for `rows` rows."""
 
-    def __init__(self, linear: nn.Linear, rows: int) -> None:
-        super().__init__()
-        reorder = torch.ops.mkldnn._reorder_linear_weight
-        self.weight: Tensor = reorder(linear.weight.detach(), rows)
-        self.bias = linear.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x.contiguous(), self.weight, self.bias, "none", [], ""
+    def __init__(self, weight: Tensor, bias: Tensor | None, rows: int, *, gelu: bool = False):
+        self.weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
+        self.bias = None if bias is None else bias.detach()
+        self.after: tuple[str, list[float], str] = (
+            ("gelu", [], "none") if gelu else ("none", [], "")
         )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *self.after)
         return out
 
 
-class _TimeMajorConv(nn.Module):
-    """One layer of the stem, (frames, inputs) -> (frames', outputs), as matrix products."""
+def _pack(linear: Any, rows: int, *, gelu: bool = False) -> PackedLinear:
+    return PackedLinear(linear.weight, linear.bias, rows, gelu=gelu)
 
-    def __init__(self, layer: Any, stride: int) -> None:
-        super().__init__()
+
+class _Conv:
+    """One layer of the stem, (frames, inputs) -> (frames', outputs)."""
+
+    def __init__(self, layer: Any, stride: int, rows: int) -> None:
         weight = layer.conv.weight.detach()  # (outputs, inputs, kernel)
-        # the first `stride` steps of the kernel read one row of `stride` frames, the rest the next
-        rows = weight.movedim(-1, 1).flatten(1)  # (outputs, kernel x inputs)
-        self.inputs, self.stride, self.kernel = weight.shape[1], stride, weight.shape[2]
-        self.first = rows[:, : stride * self.inputs].T.contiguous()
-        self.rest = rows[:, stride * self.inputs :].T.contiguous()
-        self.bias, self.norm = layer.conv.bias, layer.layer_norm
+        self.inputs, self.kernel, self.stride = weight.shape[1], weight.shape[2], stride
+        flat = weight.movedim(-1, 1).flatten(1)  # (outputs, kernel x inputs)
+        self.linear = PackedLinear(flat, layer.conv.bias, rows)
+        self.norm = layer.layer_norm
 
-    def forward(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         count = (len(x) - self.kernel) // self.stride + 1
-        width = self.stride * self.inputs
-        whole = len(x) // self.stride
-        rows = x[: whole * self.stride].reshape(whole, width)
-        out = rows[:count] @ self.first
-        if len(self.rest):
-            out.addmm_(self._next(x, rows, count), self.rest)
-        if self.bias is not None:
-            out += self.bias
-        return functional.gelu(self.norm(out))
+        # row t is the frames that step t of the kernel reads, where they lie: rows overlap
+        rows = x.as_strided((count, self.kernel * self.inputs), (self.stride * self.inputs, 1))
+        return functional.gelu(self.norm(self.linear(rows)))
 
-    def _next(self, x: Tensor, rows: Tensor, count: int) -> Tensor:
-        """What the kernel reads beyond its first `stride` frames."""
-        beyond = self.kernel - self.stride
-        if beyond == self.stride:
-            return rows[1 : count + 1]
-        frames = x[self.stride :: self.stride][:count]  # beyond is 1: one frame of each next row
-        return frames.reshape(count, beyond * self.inputs)
+
+class _Position:
+    """The convolutional position embedding, (batch, frames, width) -> the same."""
+
+    def __init__(self, embed: Any, frames: int) -> None:
+        conv = embed.conv
+        self.padding, self.groups = [0, conv.padding[0]], conv.groups
+        image = [1, conv.in_channels, 1, frames]
+        self.weight: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+            conv.weight.detach()[:, :, None], self.padding, [1, 1], [1, 1], self.groups, image
+        )
+        self.bias = conv.bias.detach()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        image = x.mT[:, :, None]  # (batch, width, 1, frames), with the channels last in memory
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            image, self.weight, self.bias, self.padding, [1, 1], [1, 1], self.groups,
+            "none", [], "",
+        )  # fmt: skip
+        return functional.gelu(out[:, :, 0, : x.shape[1]].mT)  # an even kernel makes one too many
+
+
+class _Layer:
+    """A layer of wav2vec 2.0's encoder in pre-norm order, or of WavLM's, whose gate opens a bias.
+
+    (batch, frames, width) -> the same.
+    """
+
+    def __init__(self, layer: Any, rows: int) -> None:
+        attention, feed = layer.attention, layer.feed_forward
+        three = (attention.q_proj, attention.k_proj, attention.v_proj)
+        weight, bias = (torch.cat([getattr(one, n) for one in three]) for n in ("weight", "bias"))
+        self.heads = attention.num_heads
+        self.qkv = PackedLinear(weight, bias, rows)
+        self.out = _pack(attention.out_proj, rows)
+        self.up = _pack(feed.intermediate_dense, rows, gelu=True)
+        self.down = _pack(feed.output_dense, rows)
+        self.norm, self.final_norm = layer.layer_norm, layer.final_layer_norm
+        self.gate = _Gate(attention) if hasattr(attention, "gru_rel_pos_linear") else None
+
+    def __call__(self, x: Tensor, distances: Tensor | None) -> Tensor:
+        normed = self.norm(x)
+        qkv = self.qkv(normed).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (batch, heads, frames, width of a head)
+        bias = None
+        if self.gate is not None and distances is not None:
+            bias = self.gate(normed) * distances  # (batch, heads, frames, frames)
+        mixed = functional.scaled_dot_product_attention(query, key, value, bias)
+        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        return x + self.down(self.up(self.final_norm(x)))
+
+
+class _Gate:
+    """How far each frame minds distances (WavLM).
+
+    (batch, frames, width) -> (batch, heads, frames, 1)
+    """
+
+    def __init__(self, attention: Any) -> None:
+        self.linear, self.constant = attention.gru_rel_pos_linear, attention.gru_rel_pos_const
+        self.heads = attention.num_heads
+
+    def __call__(self, x: Tensor) -> Tensor:
+        heads = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        first, second = self.linear(heads).unflatten(-1, (2, 4)).sum(-1).sigmoid().chunk(2, -1)
+        gate: Tensor = first * (second * self.constant - 1) + 2
+        return gate
 
 
 class PackedBackbone(SpeechBackbone):
-    """See the module docstring; made by `packed`."""
+    """See the module docstring; made by `packed`. The weights must not change afterwards."""
 
     def __init__(self, plain: SpeechBackbone) -> None:
+        nn.Module.__init__(self)
+        self.config, self.model = plain.config, plain.model
+        rows = self.frames(SAMPLES)
+        projection, encoder = self.model.feature_projection, self.model.encoder
+        self._convs = self._packed_stem()
+        self._projection = projection.layer_norm, _pack(projection.projection, rows)
+        self._position = _Position(encoder.pos_conv_embed, rows)
+        self._layers = [_Layer(layer, rows) for layer in encoder.layers]
+
+    def __deepcopy__(self, known: dict[int, Any]) -> SpeechBackbone:
+        """A plain backbone, because its weights may move to another device or change."""
         with torch.device("meta"):
-            super().__init__(plain.config)
-        self.load_state_dict(plain.state_dict(), assign=True)  # the tensors are shared
-        self.requires_grad_(requires_grad=False).eval()
-        rows = plain.frames(64_600)
-        for layer in self.model.encoder.layers:
-            _pack(layer.feed_forward, rows)
-            if plain.config.kind != "wavlm":  # WavLM's attention takes the weights themselves
-                _pack(layer.attention, rows)
-        if plain.config.stem == "conv":
-            convs = plain.model.feature_extractor.conv_layers
-            self.stem_layers = nn.ModuleList(
-                _TimeMajorConv(layer, stride) for layer, stride in zip(convs, STRIDES, strict=True)
-            )
-            del self.model.feature_extractor
-        else:
-            self.model.feature_extractor = plain.model.feature_extractor
-        with torch.no_grad():
-            conv = plain.model.encoder.pos_conv_embed.conv
-            self.model.encoder.pos_conv_embed.conv = _plain_conv(conv)
+            plain = SpeechBackbone(self.config)
+        plain.model = copy.deepcopy(self.model, known)
+        return plain.train(self.training)
+
+    def _packed_stem(self) -> list[_Conv]:
+        if self.config.stem != "conv":
+            return []
+        convs, rows, made = self.model.feature_extractor.conv_layers, SAMPLES, []
+        for layer, stride in zip(convs, STRIDES, strict=True):
+            rows //= stride
+            made.append(_Conv(layer, stride, rows))
+        return made
 
     def stem(self, wave: Tensor) -> Tensor:
         """As `SpeechBackbone.stem`."""
-        if self.config.stem == "spectral" or self.frames(wave.shape[-1]) < 1:
+        if not (self._convs and _plain_float(wave)) or self.frames(wave.shape[-1]) < 1:
             return super().stem(wave)
         clips = []
-        for clip in wave:
+        for clip in wave.contiguous():
             frames = clip[:, None]  # (samples, 1)
-            for layer in self.stem_layers:
-                frames = layer(frames)
+            for conv in self._convs:
+                frames = conv(frames)
             clips.append(frames)
         return torch.stack(clips)
 
+    def encode(
+        self, frames: Tensor, masked: Tensor | None = None, layers: int | None = None
+    ) -> Layers:
+        """As `SpeechBackbone.encode`."""
+        if masked is not None or not _plain_float(frames):
+            return super().encode(frames, masked, layers)
+        norm, project = self._projection
+        distances = None
+        if self.config.kind == "wavlm":  # one value for each distance between frames, and head
+            first = self.model.encoder.layers[0].attention
+            distances = first.compute_bias(frames.shape[1], frames.shape[1])
+        state = project(norm(frames))
+        state = state + self._position(state)
+        hidden = []
+        for layer in self._layers[:layers]:
+            state = layer(state, distances)
+            hidden.append(state)
+        return Layers(torch.stack(hidden, 1), self.final_norm(state))
 
-def _pack(module: nn.Module, rows: int) -> None:
-    for name, child in list(module.named_children()):
-        if isinstance(child, nn.Linear):
-            setattr(module, name, PackedLinear(child, rows))
 
-
-def _plain_conv(conv: Any) -> nn.Conv1d:
-    """The same convolution with its weight norm worked out."""
-    plain = nn.Conv1d(
-        conv.in_channels,
-        conv.out_channels,
-        conv.kernel_size,
-        padding=conv.padding,
-        groups=conv.groups,
-        device="meta",
-    )
-    plain.weight = nn.Parameter(conv.weight.detach().clone(), requires_grad=False)
-    plain.bias = nn.Parameter(conv.bias.detach(), requires_grad=False)
-    return plain
+def _plain_float(x: Tensor) -> bool:
+    """Whether the packed operators may take this: they know float32 on a CPU, and no gradient."""
+    ours = x.device.type == "cpu" and x.dtype == torch.float32
+    return ours and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
 
 
 def refusal(backbone: SpeechBackbone) -> str | None:
@@ -163,5 +229,7 @@ def _error(plain: SpeechBackbone, fast: SpeechBackbone) -> float:
 
 
 def packed(backbone: SpeechBackbone) -> SpeechBackbone:
-    """A copy for inference on the CPU, or `backbone` itself where `refusal` has a reason."""
-    return PackedBackbone(backbone) if refusal(backbone) is None else backbone
+    """The same backbone packed, or `backbone` as it is where `refusal` has a reason."""
+    if isinstance(backbone, PackedBackbone) or refusal(backbone) is not None:
+        return backbone
+    return PackedBackbone(backbone)

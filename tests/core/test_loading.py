@@ -11,10 +11,14 @@ import torch
 from checkpoints import store
 from checkpoints.store import Checkpoint, CheckpointError
 from core import loading
+from core.backbones import SpeechBackbone
 from core.detectors.aasist import Aasist
+from core.detectors.sls import Sls
 from core.foreign import convert, fetch
+from core.packed import PackedBackbone
 from core.types import RATE, DetectorError
 from tests.checkpoints.cards import card
+from tests.core.detectors import tiny
 
 TINY = {"channels": [1, 4, 6, 6], "gat_dims": [6, 4], "k": 5, "samples": 8000}
 
@@ -68,6 +72,34 @@ def test_the_calibration_of_the_card_is_used(root: Path) -> None:
     loaded = loading.load(made(root, calibration=fitted))
     assert loaded.calibration is not None
     assert loaded.calibration.llr(0.75) == pytest.approx(0.5)
+
+
+def test_a_backbone_of_the_papers_size_is_packed(root: Path) -> None:
+    torch.manual_seed(1)
+    plain = Sls.build(tiny.SLS, "paper").eval()
+    backbone = {f"model.{k}": v for k, v in plain.backbone.model.state_dict().items()}
+    heads = {k: v for k, v in plain.state_dict().items() if not k.startswith("backbone.")}
+    store.save(root / "speech", backbone, card(id="speech", detector="backbone", size="paper"))
+    golden = {"spoof_logit": loading.golden_logit(plain), "tolerance": 1e-4}
+    about = {"detector": "sls", "config": plain.config_dict(), "size": "paper", "golden": golden}
+    for name in ("one", "two"):
+        store.save(root / name, heads, card(id=name, backbone="speech", **about))
+    one, two = loading.select(checkpoints=["one", "two"])
+    assert isinstance(one.detector, Sls)
+    assert isinstance(one.detector.backbone, PackedBackbone)
+    assert two.detector.get_submodule("backbone") is one.detector.backbone
+    wave = tiny.noise(1, tiny.SAMPLES)
+    with torch.inference_mode():
+        expected = plain(wave).spoof_logit
+        torch.testing.assert_close(one.detector(wave).spoof_logit, expected, rtol=1e-4, atol=1e-5)
+    wave.requires_grad_()
+    logits = one.detector(wave).spoof_logit, plain(wave).spoof_logit
+    mine, theirs = (torch.autograd.grad(logit.sum(), wave)[0] for logit in logits)
+    torch.testing.assert_close(mine, theirs)
+    elsewhere = loading.copies([one, two], "cpu")
+    shared = [copy.detector.get_submodule("backbone") for copy in elsewhere]
+    assert type(shared[0]) is SpeechBackbone
+    assert shared[0] is shared[1]
 
 
 def test_one_changed_weight_with_a_new_hash_fails_the_self_test(root: Path) -> None:

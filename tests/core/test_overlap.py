@@ -8,6 +8,7 @@ from torch import Tensor
 from core.backbones import COMPACT, XLSR_300M, SpeechBackbone, SpeechConfig
 from core.compact import SpectralConfig
 from core.overlap import SharedFrames, may_share
+from core.packed import packed
 from tests.core.test_backbones import CONFIGS, noise
 
 SMALL: dict[str, Any] = {
@@ -26,9 +27,12 @@ SAMPLES = 6_480  # 20 frames, and 80 samples that no frame needs
 class Counted:
     """Shared frames over a wave, with a note of every piece that was run."""
 
-    def __init__(self, config: SpeechConfig, wave: Tensor, samples: int = SAMPLES) -> None:
+    def __init__(
+        self, config: SpeechConfig, wave: Tensor, samples: int = SAMPLES, *, fast: bool = False
+    ) -> None:
         torch.manual_seed(1)
-        self.backbone = SpeechBackbone(config).eval()
+        plain = SpeechBackbone(config).eval()
+        self.backbone = packed(plain) if fast else plain
         self.wave, self.samples = wave, samples
         self.pieces: list[int] = []  # first samples
         self.shared = SharedFrames(self.backbone, self._read, wave.shape[1], samples)
@@ -52,8 +56,9 @@ def test_frames_are_equal_to_the_last_bit(config: SpeechConfig, hop: int) -> Non
 
 
 @pytest.mark.parametrize("samples", [64_600, 66_800])
-def test_and_so_they_are_at_the_length_that_the_papers_hear(samples: int) -> None:
-    made = Counted(SHAREABLE["stem of XLS-R"], noise(1, 2 * samples), samples)
+@pytest.mark.parametrize("fast", [False, True], ids=["plain", "packed"])
+def test_and_so_they_are_at_the_length_that_the_papers_hear(fast: bool, samples: int) -> None:
+    made = Counted(SHAREABLE["stem of XLS-R"], noise(1, 2 * samples), samples, fast=fast)
     with torch.inference_mode():
         for first in (0, 12_800, 32_000, 64_000):
             assert torch.equal(made.shared.window(first), made.alone(first)), first

@@ -5,8 +5,8 @@ import torch
 
 import core.packed
 from core.backbones import SpeechBackbone
-from core.packed import PackedBackbone, PackedLinear, packed, refusal
-from tests.core.test_backbones import CONFIGS, noise
+from core.packed import PackedBackbone, packed, refusal
+from tests.core.test_backbones import CONFIGS, TINY, noise
 
 
 @pytest.fixture(params=CONFIGS)
@@ -37,11 +37,44 @@ def test_packing_leaves_the_original_as_it_was(backbone: SpeechBackbone) -> None
     assert any(p.requires_grad for p in backbone.parameters())
 
 
-def test_what_can_be_packed_is_packed() -> None:
-    for kind, per_layer in (("xls-r", 6), ("wavlm", 2)):
-        fast = packed(SpeechBackbone(CONFIGS[kind]))
-        count = sum(isinstance(module, PackedLinear) for module in fast.modules())
-        assert count == per_layer * fast.layers
+def test_what_can_be_packed_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object, *_: object) -> None:
+        raise AssertionError(f"{self} ran as it was")
+
+    for name in ("xls-r", "compact-conv"):
+        fast = packed(SpeechBackbone(CONFIGS[name]))
+        with monkeypatch.context() as patched, torch.inference_mode():
+            for kind in (torch.nn.Linear, torch.nn.Conv1d):
+                patched.setattr(kind, "forward", fail)
+            fast(noise(1, 3_000))
+            with pytest.raises(AssertionError, match="ran as it was"):
+                fast.model(noise(1, 3_000))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_goes_the_plain_way_where_packed_operators_cannot_follow(name: str) -> None:
+    plain = SpeechBackbone(CONFIGS[name]).eval()
+    fast, wave = packed(plain), noise(1, 3_000).requires_grad_()
+    mask = torch.zeros(1, plain.frames(3_000), dtype=torch.bool)
+    mask[0, 2] = True
+    gradients = [torch.autograd.grad(one(wave).last.sum(), wave)[0] for one in (plain, fast)]
+    assert gradients[0].abs().sum() > 0
+    assert torch.equal(*gradients)
+    with torch.inference_mode():
+        frames = plain.stem(wave)
+        assert torch.equal(plain.encode(frames, mask).last, fast.encode(frames, mask).last)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(plain(wave).last, fast(wave).last)
+        assert torch.equal(plain.double()(wave.double()).last, fast(wave.double()).last)
+
+
+def test_it_has_the_names_and_the_layers_of_the_original(backbone: SpeechBackbone) -> None:
+    fast = packed(backbone)
+    assert fast.state_dict().keys() == backbone.state_dict().keys()
+    with torch.inference_mode():
+        frames = backbone.stem(noise(1, 3_000))
+        two, all_ = fast.encode(frames, layers=2), fast.encode(frames)
+    assert torch.equal(two.hidden, all_.hidden[:, :2])
 
 
 def test_what_cannot_be_packed_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +91,5 @@ def test_the_self_check_would_see_a_wrong_weight() -> None:
     backbone = SpeechBackbone(CONFIGS["xls-r"]).eval()
     fast = PackedBackbone(backbone)
     assert core.packed._error(backbone, fast) < 1e-5
-    dense = fast.model.encoder.layers[1].feed_forward.output_dense
-    dense.bias = torch.nn.Parameter(dense.bias.detach() + 0.01)
+    fast._layers[1].down.bias = torch.full((TINY["width"],), 0.01)
     assert core.packed._error(backbone, fast) > 1e-5
