@@ -162,6 +162,15 @@ document.addEventListener("keydown", (event) => {
   acts[keys[event.key]]();
 });
 
+// The address follows the open tab, so that it can be sent to a colleague or kept.
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest?.("[role=tab]");
+  if (!tab || tab.closest(".tabs")?.id !== "tabs") return;
+  const address = new URL(location.href);
+  address.searchParams.set("tab", tab.textContent.trim().toLowerCase());
+  history.replaceState(history.state, "", address);
+});
+
 // Python names the clip and the window whose evidence is on show; a new clip forgets the old zoom.
 let clip = null;
 watch("value", () => {
