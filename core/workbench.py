@@ -199,6 +199,7 @@ class Inspection:
     tab: int = 0  # which detector's evidence is on show
     path: Path | None = None  # what was handed in, as long as it is there
     stopping: threading.Event = field(default_factory=threading.Event)
+    left: bool = False  # another clip took its place, or it was taken away
     explained: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
     attributed: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
     faithful: "dict[tuple[str, Window, str], Faithfulness]" = field(default_factory=dict)

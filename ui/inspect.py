@@ -172,29 +172,42 @@ def wire(
         (tab.file.upload, run.from_file, [tab.file, kept]),
         (tab.microphone.stop_recording, run.from_microphone, [tab.microphone, kept]),
     ]
+    running: list[Any] = [
+        tab.anyway.click(
+            run.anyway, [tab.state, kept], outputs, api_visibility="private", **scoring
+        )
+    ]
     for event, start, given in starts:
-        halted = event(_halt, tab.state, None, queue=False, api_visibility="private")
-        halted.then(start, given, outputs, api_visibility="private", **scoring)
-    tab.anyway.click(run.anyway, [tab.state, kept], outputs, api_visibility="private", **scoring)
+        left = event(_leave, tab.state, None, queue=False, api_visibility="private")
+        running.append(
+            left.then(
+                start, given, outputs, api_visibility="private",
+                trigger_mode="multiple", **scoring,  # the clip before may not have ended yet
+            )
+        )  # fmt: skip
     tab.stop.click(_stop, tab.state, tab.status, queue=False, api_visibility="private")
     for cleared in (tab.file.clear, tab.microphone.clear):
-        halted = cleared(_halt, tab.state, None, queue=False, api_visibility="private")
-        halted.then(run.clear, None, outputs, queue=False, api_visibility="private")
+        left = cleared(
+            _leave, tab.state, None, cancels=running, queue=False, api_visibility="private"
+        )
+        left.then(run.clear, None, outputs, queue=False, api_visibility="private")
     Clicks(panels, tab.state, tab.scores, conductor).wire()
     downloads.wire(tab.files, tab.state, bench)
     questions.wire(tab.asked, tab.state, tab.stop, conductor)
     likelihood.wire(tab.weighed, tab.state)
 
 
-def _halt(inspection: Inspection | None) -> None:
-    """End the scan that is running; what is done stays."""
+def _leave(inspection: Inspection | None) -> None:
+    """End the scan that is running, and say no more of its clip."""
     if inspection is not None:
+        inspection.left = True
         inspection.stopping.set()
 
 
 def _stop(inspection: Inspection | None) -> str:
-    """The Stop button: the scan ends after the reading that is being made."""
-    _halt(inspection)
+    """The Stop button: the scan ends after the reading that is being made; what is done stays."""
+    if inspection is not None:
+        inspection.stopping.set()
     return markup.progress(texts.STOPPING)
 
 
@@ -314,6 +327,8 @@ class Run:
         if not self.limits.space:
             self.bench.prepare(settings)
         yield from self._scan(inspection, loaded, settings)
+        if inspection.left:
+            return
         yield self._concluded(inspection)
         first = self.panels.first(inspection, self.conductor, tab.scores)
         yield first | {tab.stage: markup.stage("bench", "results", "evidence")}
@@ -337,6 +352,8 @@ class Run:
                 updates[tab.scores] = pictures.scores(inspection)
                 updates[tab.strip] = self._interim(inspection)
             yield updates
+        if inspection.left:
+            return
         if inspection.stopping.is_set():
             said = sentences.stopped(*inspection.windows_done())
         else:

@@ -11,6 +11,7 @@ import soundfile
 from core.limits import Limits
 from core.preferences import Preferences
 from core.workbench import Inspection, Workbench
+from tests.ui.known import Known, wave
 from ui import inspect, page, texts
 
 OWN = Limits.here({})
@@ -99,6 +100,28 @@ def test_no_detector_is_said_with_what_to_do(run: inspect.Run, tone: Path) -> No
     last = strips(run, run._new(str(tone), tone.name, (), Preferences()))[-1]
     assert "No detector is installed. Nothing was scored." in last
     assert "python -m core fetch" in last
+
+
+def test_a_clip_that_was_left_says_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop keeps what is done and shows it; a clip that was taken away is not heard of again."""
+    import gradio as gr
+
+    with gr.Blocks():
+        tab, panels = inspect.build(OWN)
+        conductor = gr.HTML({}, html_template="")
+    bench = Known("one")
+    run = inspect.Run(tab, panels, conductor, bench, OWN)
+    monkeypatch.setattr(inspect, "TELL", 0.0)
+    path = wave(tmp_path / "a.wav", 0.1, 0.2, 0.3, 0.2)
+    for end, shown in ((inspect._stop, True), (inspect._leave, False)):
+        inspection = Inspection.open(path, path.name, OWN)
+        steps = run._score(inspection, bench.preferences())
+        next(step for step in steps if inspection.steps)
+        end(inspection)
+        rest = list(steps)
+        assert any(tab.json in step for step in rest) is shown
+        assert any("Stopped. 1 of 4" in str(step.get(tab.status)) for step in rest) is shown
+        assert len(inspection.steps) == 1
 
 
 def test_an_inspection_leaves_nothing_behind(tone: Path) -> None:
