@@ -35,7 +35,7 @@ from core.types import (
     Score,
     Window,
 )
-from core.windows import FRAME, SAMPLES, segment
+from core.windows import FRAME, SAMPLES, segment, shares
 
 if TYPE_CHECKING:
     from core.detectors.base import Output
@@ -179,7 +179,8 @@ def scan(
 def detections(steps: Iterable[Step]) -> tuple[Detection, ...]:
     """One Detection a checkpoint and channel; its clip score is the mean over its windows.
 
-    The llr of the clip is the calibration of that mean, not the mean of the windows' llrs.
+    Each window counts as much as its part of the sound (`core.windows.shares`). The llr of the clip
+    is the calibration of that mean, not the mean of the windows' llrs.
     """
     readings: dict[tuple[str, str], list[Reading]] = {}
     loaded: dict[str, Loaded] = {}
@@ -217,7 +218,8 @@ def reach(window: Window, samples: int, clip: Clip) -> Window:
 
 
 def _detection(one: "Loaded", channel: str, readings: tuple[Reading, ...]) -> Detection:
-    logit = float(np.mean([reading.score.spoof_logit for reading in readings]))
+    parts = shares([reading.window for reading in readings])
+    logit = float(parts @ np.array([reading.score.spoof_logit for reading in readings]))
     checkpoint = one.checkpoint
     return Detection(
         checkpoint.detector, checkpoint.id, checkpoint.sha256, channel, _score(one, logit), readings

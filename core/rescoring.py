@@ -9,7 +9,7 @@ the fused llr is that of `core.fusing`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -112,17 +112,19 @@ class Bench:
         for window in windows:
             for samples, group in groups.items():
                 sound = stretch(clip, window, samples)
+                heard = detect.reach(window, samples, clip)
                 try:
-                    made.append((group, change(sound)))
+                    made.append((group, change(sound), heard))
                 except NotApplicableError as error:
                     refused.append(error)
-                    made.append((group, sound.real))
+                    made.append((group, sound.real, heard))
         if len(refused) == len(made):
             raise refused[0]
         steps: list[Step] = []
-        for group, wave in made:
+        for group, wave, heard in made:
             whole = Window(0, len(wave))
-            steps += self._scan(clip_of(wave, clip), group, (whole,), name)
+            found = self._scan(clip_of(wave, clip), group, (whole,), name)
+            steps += [_moved(step, heard) for step in found]
         return self._numbers(steps)
 
     def clip(self, clip: Clip, windows: Sequence[Window], name: str) -> Numbers:
@@ -158,6 +160,13 @@ class Bench:
         whole = tuple(one for one in found if one.checkpoint not in failed)
         scores = {one.checkpoint: one.score for one in whole}
         return Numbers(scores, fuse(whole, self.fusion).llr, problems)
+
+
+def _moved(step: Step, window: Window) -> Step:
+    """A step over a cut piece, as one over the place that it was cut from."""
+    if step.reading is None:
+        return step
+    return replace(step, reading=replace(step.reading, window=window))
 
 
 def stretch(clip: Clip, window: Window, samples: int) -> Stretch:

@@ -184,7 +184,7 @@ class Detection:
     checkpoint: str
     sha256: str  # of the checkpoint's weights
     channel: str
-    score: Score  # of the clip: the mean over windows
+    score: Score  # of the clip: the mean over windows, each by its part of the sound
     readings: tuple[Reading, ...]
 
 

@@ -5,7 +5,7 @@ overlapping windows could share frames bit for bit. The last window is moved bac
 where the clip ends: the end is scored, with at most 319 samples of repetition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,27 @@ def segment(
         for channel in channels_of(clip, policy)
         for first in starts
     )
+
+
+def shares(windows: Sequence[Window]) -> NDArray[np.float64]:
+    """What part each window has in the sound that all of one channel cover together; sums to 1.
+
+    Every sample counts once: one that several windows hold is split evenly between them. So the
+    last window, which is moved back over sound that was scored already, weighs about as much as
+    it adds, and a short hop does not count the middle of a clip several times over.
+    """
+    edges = np.unique([(window.first, window.last) for window in windows])
+    firsts = np.searchsorted(edges, [window.first for window in windows])
+    lasts = np.searchsorted(edges, [window.last for window in windows])
+    change = np.zeros(len(edges), np.int64)
+    np.add.at(change, firsts, 1)
+    np.add.at(change, lasts, -1)
+    holding = np.cumsum(change)[:-1]  # windows over each stretch between two edges
+    split = np.diff(edges) / np.maximum(holding, 1)
+    until = np.concatenate([[0.0], np.cumsum(split)])
+    parts = until[lasts] - until[firsts]
+    found: NDArray[np.float64] = parts / parts.sum()
+    return found
 
 
 def wave_of(clip: Clip, window: Window, samples: int = SAMPLES) -> NDArray[np.float32]:

@@ -33,9 +33,19 @@ def test_the_clip_score_is_the_mean_and_its_calibration() -> None:
     (found,) = detections(scan(clip_of([THREE]), [loaded()]))
     logits = [reading.score.spoof_logit for reading in found.readings]
     assert logits == pytest.approx([1.0, 2.0, 3.0], abs=0.02)
-    assert found.score.spoof_logit == pytest.approx(np.mean(logits))
-    assert found.score.llr == pytest.approx(np.mean(logits))  # slope 1, intercept 0
+    mean = np.average(logits, weights=[64_300, 64_000, 64_300])  # 600 samples lie in two windows
+    assert found.score.spoof_logit == pytest.approx(mean)
+    assert found.score.llr == pytest.approx(mean)  # slope 1, intercept 0
     assert (found.detector, found.checkpoint, found.channel) == ("loudness", "loudness-1", "mix")
+
+
+def test_sound_that_two_windows_heard_counts_once() -> None:
+    """8.1 s: the third window is moved back over all but 0.06 s of what the second heard."""
+    (found,) = detections(scan(clip_of([THREE[:129_600]]), [loaded()]))
+    first, second, third = (reading.score.spoof_logit for reading in found.readings)
+    assert len(found.readings) == 3
+    assert [first, second, third] == pytest.approx([1, 2, 2], abs=0.03)
+    assert found.score.spoof_logit == pytest.approx((first + second) / 2, abs=0.02)
 
 
 def test_uncalibrated_numbers_have_no_llr() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.types import ChannelPolicy, Window
-from core.windows import FRAME, HOP, SAMPLES, blocks_of, channels_of, segment, wave_of
+from core.windows import FRAME, HOP, SAMPLES, blocks_of, channels_of, segment, shares, wave_of
 from tests.core.sounds import clip_of
 
 LENGTHS = [1, 319, 320, 64_599, 64_600, 64_601, 64_920, 128_000, 128_600, 128_601, 200_001]
@@ -35,6 +35,27 @@ def test_windows_by_hand() -> None:
         (65_600, 130_000),
     ]
     assert (windows[1].start, windows[1].stop) == (4.0, 8.0375)
+
+
+def test_every_sample_counts_once_by_hand() -> None:
+    three = (Window(0, 10), Window(10, 20), Window(14, 24))
+    # samples 14 to 20 are held by two windows: 10, 4 + 6/2, 6/2 + 4 of 24
+    assert shares(three).tolist() == pytest.approx([10 / 24, 7 / 24, 7 / 24])
+    apart = (Window(0, 10), Window(30, 35))
+    assert shares(apart).tolist() == pytest.approx([10 / 15, 5 / 15])
+    assert shares((Window(3, 9), Window(3, 9))).tolist() == [0.5, 0.5]
+    assert shares(three[::-1]).tolist() == pytest.approx([7 / 24, 7 / 24, 10 / 24])  # any order
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("hop", [HOP, 16_000, 8_123])
+def test_shares_are_those_of_a_count_of_samples(length: int, hop: int) -> None:
+    windows = segment(clip_of(np.zeros(length)), hop=hop)
+    holding = np.zeros(length)
+    for window in windows:
+        holding[window.first : window.last] += 1
+    counted = [(1 / holding[window.first : window.last]).sum() / length for window in windows]
+    assert shares(windows).tolist() == pytest.approx(counted)
 
 
 def test_a_hop_is_taken_down_to_whole_frames() -> None:
