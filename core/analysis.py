@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from core import detect, provenance, sentences, threads
 from core.calibration import Fusion
+from core.conditions import match, strictest
 from core.detect import Settings, Step, StopSign
 from core.fusing import fuse, how, installed_fusion, left_out
 from core.intake import Limits, decode
+from core.probe_sentences import other_condition
 from core.types import (
     Clip,
     Detection,
@@ -136,6 +138,7 @@ def conclude(
         *_about_refusal(quality, refusal),
         *_about_scan(clip, loaded, steps, settings),
         *left_out(detections, fusion),
+        *_about_conditions(clip, quality, loaded, fused),
     )
     record = {
         **settings.as_record(),
@@ -209,6 +212,18 @@ def _about_scan(
             )
         )
     return notices
+
+
+def _about_conditions(
+    clip: Clip, quality: "Quality", loaded: Sequence["Loaded"], fused: Fused
+) -> list[Notice]:
+    """That an llr is given for sound on which no calibration of its kind was checked."""
+    if fused.llr is None:
+        return []
+    entries = [one.checkpoint.card.get("calibration") or {} for one in loaded if one.calibration]
+    matches = [match(entry.get("conditions"), quality, clip.source) for entry in entries]
+    reasons = strictest(matches).reasons
+    return [Notice("other-condition", other_condition(reasons))] if reasons else []
 
 
 def _ends_window(steps: Sequence[Step], detectors: int) -> bool:

@@ -1,5 +1,6 @@
 """A recording the whole way, with detectors whose answers are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,20 @@ def test_nothing_calibrated_gives_no_fused_llr_and_no_lean() -> None:
     assert report.detections[0].score.llr is None
     assert report.verdict.lean == "inconclusive"
     assert "uncalibrated" in [n.code for n in report.notices]
+
+
+def test_an_llr_for_sound_of_another_kind_is_said_to_be_one() -> None:
+    clip, one = clip_of([THREE]), loaded()
+    entry = {"conditions": {"bandwidth_hz": [7_000.0, 8_000.0], "codecs": ["MP3"]}}
+    one = replace(one, checkpoint=replace(one.checkpoint, card={"calibration": entry}))
+    steps = list(scan(clip, [one]))
+    report = conclude(clip, quality(), [one], steps, Settings())
+    (said,) = (n.text for n in report.notices if n.code == "other-condition")
+    assert said.startswith("Not calibrated for this condition (codec lossless, calibrated on MP3)")
+    mp3 = replace(clip, source=replace(clip.source, codec="MP3"))
+    codes = {n.code for n in conclude(mp3, quality(), [one], steps, Settings()).notices}
+    assert "other-condition" not in codes
+    assert "other-condition" not in {n.code for n in conclude(clip, quality(), [one], []).notices}
 
 
 def test_the_louder_channel_gives_the_verdict() -> None:
