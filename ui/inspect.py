@@ -37,6 +37,7 @@ class Tab:
     overview: gr.Plot
     overview_said: gr.HTML
     scores: gr.Plot
+    scores_said: gr.HTML
     json: gr.DownloadButton
     csv: gr.DownloadButton
     html: gr.DownloadButton
@@ -58,6 +59,7 @@ class Tab:
             self.overview,
             self.overview_said,
             self.scores,
+            self.scores_said,
             self.json,
             self.csv,
             self.html,
@@ -108,6 +110,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
         overview_said = gr.HTML()
     with gr.Column(elem_id="results"):
         scores = gr.Plot(show_label=False, elem_classes="plot-scores", elem_id="scores")
+        scores_said = gr.HTML(elem_id="scores-said")
         with gr.Row(elem_classes="downloads"):
             json = _download(texts.JSON, "json")
             csv = _download(texts.CSV, "csv")
@@ -130,6 +133,7 @@ def build(limits: Limits) -> tuple[Tab, Panels]:
             overview,
             overview_said,
             scores,
+            scores_said,
             json,
             csv,
             html,
@@ -255,6 +259,7 @@ class Run:
         updates |= {tab.strip: strip, tab.status: status, tab.state: None}
         updates |= {tab.stage: markup.stage(), tab.facts: ""}
         updates |= {tab.player: None, tab.overview: None, tab.scores: None, tab.overview_said: ""}
+        updates |= {tab.scores_said: ""}
         updates |= {tab.json: gr.update(value=None, interactive=False)}
         updates |= {tab.csv: gr.update(value=None, interactive=False)}
         updates |= {tab.html: gr.update(value=None, interactive=False)}
@@ -296,7 +301,7 @@ class Run:
             tab.stage: markup.stage("bench"),
             tab.player: str(player),
             tab.overview: pictures.overview(seen),
-            tab.overview_said: markup.foot(pictures.overview_said(seen)),
+            tab.overview_said: pictures.overview_said(seen),
             tab.status: "",
             self.conductor: gr.update(value={"clip": inspection.clip.pcm_sha256}),
         }
@@ -373,6 +378,7 @@ class Run:
         strip += pictures.cards(inspection) + pictures.foot(inspection)
         return {
             self.tab.strip: strip + markup.notices(_unsaid(report)),
+            self.tab.scores_said: pictures.scores_said(inspection),
             self.tab.json: gr.update(value=str(json), interactive=True),
             self.tab.csv: gr.update(value=str(csv), interactive=True),
         }

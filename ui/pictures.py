@@ -8,6 +8,7 @@ from ui import markup, texts
 
 if TYPE_CHECKING:
     from core.display import Overview
+    from core.figures import Curve
 
 
 def overview(seen: "Overview") -> Any:
@@ -18,29 +19,47 @@ def overview(seen: "Overview") -> Any:
 
 
 def overview_said(seen: "Overview") -> str:
-    """The same in one sentence."""
+    """The same in one sentence, and a table."""
+    from core import clock_tables
+
     loudest = float((seen.high - seen.low).argmax() + 0.5) / len(seen.high) * seen.seconds
-    return texts.OVERVIEW_SAID.format(seconds=seen.seconds, loudest=loudest)
+    said = texts.OVERVIEW_SAID.format(seconds=seen.seconds, loudest=loudest)
+    return markup.foot(said) + markup.folded(clock_tables.overview(seen))
 
 
 def scores(inspection: Inspection) -> Any:
     """The window scores of all detectors, with the window on show."""
     from core import figures
 
-    several = len({detection.channel for detection in inspection.detections()}) > 1
-    curves = [
-        figures.Curve(
+    window = inspection.window
+    view = None if window is None else Region(window.start, window.stop)
+    band = 1.0 if inspection.settings is None else inspection.settings.band
+    return figures.scores(_curves(inspection), inspection.clip.seconds, band, view)
+
+
+def scores_said(inspection: Inspection) -> str:
+    """The same in words, and a table."""
+    from core import clock_tables
+
+    curves = _curves(inspection)
+    table = markup.folded(clock_tables.scores(curves))
+    return markup.foot(clock_tables.scores_said(curves)) + table
+
+
+def _curves(inspection: Inspection) -> "list[Curve]":
+    from core.figures import Curve
+
+    found = inspection.detections()
+    several = len({detection.channel for detection in found}) > 1
+    return [
+        Curve(
             title(inspection, detection, several=several),
             place(inspection, detection),
             detection.readings,
             calibrated=detection.score.llr is not None,
         )
-        for detection in inspection.detections()
+        for detection in found
     ]
-    window = inspection.window
-    view = None if window is None else Region(window.start, window.stop)
-    band = 1.0 if inspection.settings is None else inspection.settings.band
-    return figures.scores(curves, inspection.clip.seconds, band, view)
 
 
 def cards(inspection: Inspection) -> str:
