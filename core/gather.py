@@ -77,7 +77,8 @@ def gather(given: Sequence[tuple[Path, str]], bounds: Bounds) -> Gathered:
                 found.append(item)
     notices = []
     if skipped:
-        notices.append(f"{skipped} hidden or system files were left out.")
+        left = "1 hidden or system file was" if skipped == 1 else f"{skipped} hidden files were"
+        notices.append(f"{left} left out.")
     if len(found) > bounds.files:
         notices.append(
             f"{len(found)} files were given; at most {bounds.files} are scored at once. Only the "

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -20,31 +20,15 @@ from core.gather import Bounds, Item, gather
 from core.limits import Limits
 from core.report import to_json
 from core.result_cache import ResultCache
+from core.sieve import Sieve
 from core.types import Notice
-from core.verdict import seconds
 from core.workbench import PROBLEMS, Workbench
+from ui import batch_table, markup, settings, uploads
 from ui import desk_texts as texts
-from ui import markup, uploads
+from ui.filters import Filters, sieve
 from ui.texts import BUG
 
 Updates = dict[Any, Any]
-HEADERS = (
-    "#", "lean", "clip", "length", "fused LLR", "highest", "at", "agree", "warnings", "sha-256",
-)  # fmt: skip
-Kind = Literal["str", "number"]
-KINDS: tuple[Kind, ...] = (
-    "number",
-    "str",
-    "str",
-    "str",
-    "number",
-    "number",
-    "str",
-    "str",
-    "str",
-    "str",
-)
-WIDTHS = ("4%", "12%", "18%", "6%", "6%", "7%", "9%", "9%", "20%", "9%")
 TELL = 0.3  # seconds between two lines of progress
 REDRAW = 0.7  # seconds between two tables
 
@@ -57,6 +41,7 @@ class Desk:
     notices: tuple[str, ...]
     folder: Path
     rows: list[Row] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
     scored_with: tuple[Any, ...] = ()  # checkpoints and settings of the rows
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -82,12 +67,15 @@ class Tab:
     file: gr.File
     folder: gr.UploadButton
     detectors: gr.CheckboxGroup
+    how: gr.HTML
     remember: gr.Checkbox
     forget: gr.Button
     start: gr.Button
     stop: gr.Button
     listed: gr.HTML
     status: gr.HTML
+    filters: Filters
+    shown: gr.HTML
     table: gr.Dataframe
     csv: gr.DownloadButton
     json: gr.DownloadButton
@@ -98,7 +86,7 @@ class Tab:
     @property
     def outputs(self) -> list[Any]:
         return [
-            self.start, self.stop, self.listed, self.status, self.table,
+            self.start, self.stop, self.listed, self.status, self.shown, self.table,
             self.csv, self.json, self.html, self.state,
         ]  # fmt: skip
 
@@ -127,6 +115,7 @@ def build(bench: Workbench, limits: Limits) -> Tab:
             detectors = gr.CheckboxGroup(
                 ids, value=chosen, label=texts.BATCH_DETECTORS, elem_id="batch-detectors"
             )
+            how = gr.HTML(markup.foot(settings.said(bench.preferences())), elem_id="batch-how")
             with gr.Row(equal_height=True, elem_classes="buttons"):
                 start = gr.Button(
                     texts.START, variant="primary", size="sm", scale=0, min_width=130,
@@ -142,12 +131,9 @@ def build(bench: Workbench, limits: Limits) -> Tab:
                 forget = gr.Button(texts.BATCH_FORGET, size="sm", scale=0, min_width=170)
             listed = gr.HTML(markup.foot(texts.BATCH_NONE), elem_id="batch-listed")
     status = gr.HTML("", elem_id="batch-status")
-    table = gr.Dataframe(
-        headers=list(HEADERS), datatype=KINDS, type="array", interactive=False, wrap=True,
-        column_widths=list(WIDTHS), show_search="filter", max_height=620, max_chars=150,
-        buttons=["copy"],
-        elem_id="batch-table", show_label=False,
-    )  # fmt: skip
+    filters = Filters.build()
+    shown = gr.HTML("", elem_id="batch-shown")
+    table = batch_table.build()
     gr.HTML(markup.foot(texts.BATCH_COLUMNS))
     with gr.Row(elem_classes="downloads"):
         csv, json, html = (
@@ -157,7 +143,8 @@ def build(bench: Workbench, limits: Limits) -> Tab:
             for label, name in ((texts.CSV, "csv"), (texts.JSON, "json"), (texts.HTML, "html"))
         )
     return Tab(
-        file, folder, detectors, remember, forget, start, stop, listed, status, table,
+        file, folder, detectors, how, remember, forget, start, stop, listed, status, filters, shown,
+        table,
         csv, json, html, gr.State(None), gr.State(None),
     )  # fmt: skip
 
@@ -175,21 +162,31 @@ def wire(
     bench: Workbench,
     limits: Limits,
     kept: gr.BrowserState,
+    demo: gr.Blocks,
     opened: Callable[[Any, gr.State], None],
 ) -> None:
     """Connect the tab.
 
     Parameters
     ----------
-    kept : the settings of this browser.
+    kept : the settings of this browser, which the tab follows.
+    demo : the page.
     opened : is given the event of a picked row and the state that holds it, and opens it.
     """
     desk = Handlers(tab, bench, limits)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     light: dict[str, Any] = {**quiet, "queue": False}
+    for event in (demo.load, kept.change):
+        event(desk.follow, kept, [tab.detectors, tab.how], **light)
+    for control in tab.filters.inputs:
+        control.change(
+            desk.filter, [tab.state, *tab.filters.inputs], [tab.table, tab.shown], **light
+        )
     for source in (tab.file, tab.folder):
         halted = source.upload(_halt, tab.state, None, **light)
-        halted.then(desk.handed_in, [source, tab.detectors, kept], tab.outputs, **quiet)
+        halted.then(
+            desk.handed_in, [source, tab.detectors, kept, *tab.filters.inputs], tab.outputs, **quiet
+        )
     cleared = tab.file.clear(_halt, tab.state, None, **light)
     cleared.then(desk.clear, None, tab.outputs, **light)
     inputs = [tab.state, tab.detectors, tab.remember, kept]
@@ -225,12 +222,28 @@ class Handlers:
         most = self.limits.max_bytes
         return Bounds(self.limits.batch_files, most, 4 * most)
 
-    def handed_in(self, given: list[str] | None, ids: list[str], kept: Any = None) -> Updates:
+    def follow(self, kept: Any) -> tuple[list[str], str]:
+        """The detectors of the Settings tab, and how it has clips scored."""
+        mine = self.bench.preferences(kept)
+        return list(mine.checkpoints) or self.bench.default_ids(), markup.foot(settings.said(mine))
+
+    def filter(self, desk: Desk | None, *values: Any) -> tuple[Any, str]:
+        """Show the rows that the filters let through, now and while the batch goes on."""
+        if desk is None:
+            return gr.skip(), ""
+        desk.sieve = sieve(*values)
+        shown = _table(self.tab, desk)
+        return shown[self.tab.table], shown[self.tab.shown]
+
+    def handed_in(
+        self, given: list[str] | None, ids: list[str], kept: Any = None, *filters: Any
+    ) -> Updates:
         """Files were dropped: list them, and say how long they will take."""
         if not given:
             return {self.tab.state: gr.skip()}
         pairs = [(uploads.uploaded(path), name) for path, name in map(json_text.loads, given)]
         desk = Desk.open(pairs, self.bounds)
+        desk.sieve = sieve(*filters) if filters else Sieve()
         blank = self.clear()
         blank |= {
             self.tab.state: desk,
@@ -261,6 +274,7 @@ class Handlers:
             tab.stop: gr.update(interactive=False),
             tab.listed: markup.foot(texts.BATCH_NONE),
             tab.status: "",
+            tab.shown: "",
             tab.table: [],
             tab.csv: off,
             tab.json: off,
@@ -365,27 +379,14 @@ class Handlers:
 
 def _table(tab: Tab, desk: Desk) -> Updates:
     """The rows so far, the highest window first, and what they come to."""
-    rows = [_cells(row) for row in by_highest(desk.rows)]
-    listed = batch_files.summary(desk.rows)
-    return {tab.table: rows, tab.listed: _said(listed, desk.notices)}
-
-
-def _cells(row: Row) -> list[Any]:
-    top = row.highest
-    digest = row.entry["source"]["sha256"]
-    where = "–" if top is None else seconds(top.region)
-    return [
-        row.number,
-        batch_files.lean_text(row),
-        sentences.shown(row.name),
-        batch_files.length_text(row),
-        None if row.llr is None else round(row.llr, 2),
-        None if top is None else round(top.value, 2),
-        where if top is None or top.calibrated else f"{where} (raw)",
-        row.agreement,
-        batch_files.warnings_text(row, brief=True),
-        (digest or "–")[:10],
-    ]
+    shown = desk.sieve.of(by_highest(desk.rows))
+    hidden = len(desk.rows) - len(shown)
+    said = texts.FILTER_SHOWN.format(shown=len(shown), total=len(desk.rows)) if hidden else ""
+    return {
+        tab.table: [batch_table.cells(row) for row in shown],
+        tab.shown: markup.foot(said) if said else "",
+        tab.listed: _said(batch_files.summary(desk.rows), desk.notices),
+    }
 
 
 def _at(event: Progress) -> str:

@@ -14,7 +14,7 @@ from core.limits import Limits
 from core.types import AudioError, ChannelPolicy, DetectorError
 from core.workbench import PROBLEMS, Inspection, Workbench
 from ui import desk_texts as texts
-from ui import markup, pictures, uploads
+from ui import markup, pictures, settings, uploads
 from ui.comparison import Maps, Pair
 from ui.texts import BUG
 
@@ -47,6 +47,7 @@ class Tab:
     kind: gr.Radio
     files: tuple[gr.File, gr.File]
     checkpoints: tuple[gr.Dropdown, gr.Dropdown]
+    how: gr.HTML
     go: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -84,6 +85,7 @@ def build(bench: Workbench) -> Tab:
             gr.Dropdown(ids, value=first, label=texts.CHECKPOINT_A, visible=False),
             gr.Dropdown(ids, value=last, label=texts.CHECKPOINT_B, visible=False),
         )
+    how = gr.HTML(markup.foot(settings.said(bench.preferences())), elem_id="compare-how")
     with gr.Row(equal_height=True, elem_classes="buttons"):
         go = gr.Button(
             texts.COMPARE_GO, variant="primary", size="sm", scale=0, min_width=130,
@@ -101,7 +103,18 @@ def build(bench: Workbench) -> Tab:
     )
     maps = Maps.build()
     return Tab(
-        kind, files, checkpoints, go, stop, status, sides, table, detector, maps, gr.State(None)
+        kind,
+        files,
+        checkpoints,
+        how,
+        go,
+        stop,
+        status,
+        sides,
+        table,
+        detector,
+        maps,
+        gr.State(None),
     )
 
 
@@ -123,10 +136,15 @@ def _side(name: str) -> Side:
     return Side(strip, player, overview, scores)
 
 
-def wire(tab: Tab, bench: Workbench, limits: Limits, kept: gr.BrowserState) -> None:
-    """Connect the tab; `kept` has the settings of this browser."""
+def wire(
+    tab: Tab, bench: Workbench, limits: Limits, kept: gr.BrowserState, demo: gr.Blocks
+) -> None:
+    """Connect the tab; `kept` has the settings of this browser, `demo` is the page."""
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     run = Run(tab, bench, limits)
+    for event in (demo.load, kept.change):
+        event(run.follow, [kept, tab.kind], tab.how, queue=False, **quiet)
+    tab.kind.change(run.follow, [kept, tab.kind], tab.how, queue=False, **quiet)
     tab.kind.change(_fields, tab.kind, [tab.files[1], *tab.checkpoints], queue=False, **quiet)
     inputs = [tab.kind, *tab.files, *tab.checkpoints, kept]
     begun = tab.go.click(run.begin, None, [tab.state, *tab.outputs], queue=False, **quiet)
@@ -160,6 +178,14 @@ class Run:
     tab: Tab
     bench: Workbench
     limits: Limits
+
+    def follow(self, kept: Any, kind: str) -> str:
+        """How the Settings tab has clips scored, and with what where it is not chosen here."""
+        mine = self.bench.preferences(kept)
+        ids = ", ".join(mine.checkpoints or self.bench.default_ids())
+        if kind == texts.TWO_CHECKPOINTS:
+            return markup.foot(settings.said(mine))
+        return markup.foot(f"{settings.said(mine)} {texts.COMPARE_WITH.format(names=ids)}")
 
     def begin(self) -> Updates:
         """No old result stays on screen beside new files."""

@@ -39,6 +39,7 @@ def wire(
     tabs: gr.Tabs,
     inspected: tuple[inspect.Tab, Panels, gr.HTML],
     kept: gr.BrowserState,
+    demo: gr.Blocks,
     bench: Workbench,
     limits: Limits,
 ) -> None:
@@ -48,6 +49,7 @@ def wire(
     ----------
     inspected : Inspect's components, its panels and the page's conductor.
     kept : the settings of this browser.
+    demo : the page.
     """
     tab, panels, conductor = inspected
     run = inspect.Run(tab, panels, conductor, bench, limits)
@@ -61,8 +63,8 @@ def wire(
             concurrency_id="model", concurrency_limit=1, **QUIET,
         )  # fmt: skip
 
-    batch.wire(desk.batch, bench, limits, kept, opened)
-    compare.wire(desk.compare, bench, limits, kept)
+    batch.wire(desk.batch, bench, limits, kept, demo, opened)
+    compare.wire(desk.compare, bench, limits, kept, demo)
     states = (tab.state, desk.batch.state, desk.compare.state)
     reporting.wire(desk.reporting, desk.report, states, kept, bench, limits)
 

@@ -30,6 +30,11 @@ BATCH_COLUMNS = (
     "speaks loudest for spoof, and where it is. A raw score is not calibrated; its size has no "
     "meaning."
 )
+FILTER_KINDS = "Show only (none ticked: all)"
+FILTER_LEAST = "Highest at least"
+FILTER_LEAST_EXAMPLE = "such as 1.5"
+FILTER_NAME = "Name contains"
+FILTER_SHOWN = "{shown} of {total} rows are shown; the downloads hold all."
 CSV, JSON, HTML = "Table as CSV", "All numbers as JSON", "Report as HTML"
 
 TWO_CLIPS = "Two recordings"
@@ -40,6 +45,7 @@ COMPARE_HELP = (
     "subtracted, because other words were spoken; weights, dimensions and scores are."
 )
 COMPARE_WHAT = "Compare"
+COMPARE_WITH = "Detectors: {names}."
 COMPARE_A, COMPARE_B = "Recording A", "Recording B"
 CHECKPOINT_A, CHECKPOINT_B = "Checkpoint of A", "Checkpoint of B"
 COMPARE_GO = "Compare"

@@ -39,7 +39,7 @@ def build(limits: Limits | None = None, bench: Workbench | None = None) -> gr.Bl
             with gr.Tab("Settings", id="settings"):
                 chosen = settings.build(kept, bench, limits)
         inspect.wire(tab, panels, conductor, chosen.kept, bench, limits)
-        desk.wire(others, tabs, (tab, panels, conductor), chosen.kept, bench, limits)
+        desk.wire(others, tabs, (tab, panels, conductor), chosen.kept, demo, bench, limits)
         models.wire(cards, bench)
         settings.wire(chosen, demo, bench)
         address.wire(demo, tabs)

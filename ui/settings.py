@@ -105,9 +105,26 @@ def wire(tab: Tab, demo: gr.Blocks, bench: Workbench) -> None:
         return [None, *_values(tab, Preferences(), bench), markup.foot(texts.IS_RESET)]
 
     demo.load(opened, tab.kept, tab.outputs, **quiet)
-    for part in tab.outputs:
-        part.input(changed, tab.outputs, [tab.kept, tab.said], **quiet)
+    gr.on(  # one event of all fields: of two quick changes the later answer must be the last
+        [part.input for part in tab.outputs], changed, tab.outputs, [tab.kept, tab.said],
+        trigger_mode="always_last", **quiet,
+    )  # fmt: skip
     tab.reset.click(reset, None, [tab.kept, *tab.outputs, tab.said], **quiet)
+
+
+def said(mine: Preferences) -> str:
+    """How clips are scored, in one line for the tabs that score."""
+    used = mine.settings
+    channels = next(label for label, value in texts.CHANNELS if value == used.channels)
+    precision = next(label for label, value in texts.PRECISIONS if value == used.precision)
+    line = texts.SAID.format(hop=used.hop_seconds, channels=channels, precision=precision)
+    others = {
+        texts.ANYWAY: used.score_anyway,
+        texts.SILENCE: used.skip_silence,
+        texts.EXACT: used.deterministic,
+        f"{used.threads} {texts.THREADS}": used.threads,
+    }
+    return line + "".join(f", {name.lower()}" for name, on in others.items() if on) + "."
 
 
 def _values(tab: Tab, found: Preferences, bench: Workbench) -> list[Any]:

@@ -33,10 +33,11 @@ THREADS = "Threads"
 THREADS_INFO = "0 leaves the choice to the machine; more than its processors are not used."
 EXACT = "Deterministic"
 EXACT_INFO = "Refuse operations whose result may differ from run to run."
+SAID = "As the Settings say: a window every {hop:g} s, channels: {channels}, {precision}"
 RESET = "Reset"
 IS_RESET = "All settings are what they were at first."
 KEPT = "Kept."
-REFUSED = "Not possible, so the default is used: {names}."
+REFUSED = "Not possible here, so the value shown is used: {names}."
 NAMES = {
     "checkpoints": DETECTORS,
     "hop_seconds": HOP,

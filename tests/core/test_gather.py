@@ -49,7 +49,7 @@ def test_a_folder_is_walked_in_order_without_links_or_clutter(tmp_path: Path) ->
     assert names["z.wav"] is None
     assert "links are not followed" in str(names["link.wav"])
     assert len(found.items) == 3
-    assert found.notices == ("1 hidden or system files were left out.",)
+    assert found.notices == ("1 hidden or system file was left out.",)
 
 
 def test_more_than_the_limit_is_said(tmp_path: Path) -> None:

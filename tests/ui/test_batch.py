@@ -10,9 +10,12 @@ import pytest
 
 from core.gather import Bounds
 from core.limits import Limits
+from core.sieve import Sieve
 from core.types import AudioError
+from core.workbench import Workbench
 from tests.ui.known import Known, wave
 from ui import batch, desk_texts
+from ui.filters import sieve
 
 OWN = Limits.here({})
 
@@ -132,3 +135,39 @@ def test_a_batch_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_texts_promise_no_probability(name: str) -> None:
     said = str(getattr(desk_texts, name)).lower()
     assert not any(word in said for word in ("probability", "fake", "%"))
+
+
+def test_filters_hold_while_the_batch_goes_on_and_downloads_hold_all(
+    desk: batch.Handlers, tmp_path: Path
+) -> None:
+    tab = desk.tab
+    state = desk.handed_in(two(tmp_path), ["loud"], None, [], "", "QUIET ")[tab.state]
+    last = all_of(desk, state)
+    assert [row[2] for row in last[tab.table]] == ["quiet.wav"]
+    assert "1 of 3 rows are shown; the downloads hold all." in last[tab.shown]
+    assert "loud.wav" in Path(last[tab.csv]["value"]).read_text()
+    rows, said = desk.filter(state, ["not read"], "-", "")
+    assert [row[2] for row in rows] == ["<b>.wav"]
+    assert "1 of 3" in said
+    rows, said = desk.filter(state, [], None, None)
+    assert (len(rows), said) == (3, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "least"),
+    [("", None), (None, None), ("-", None), ("x", None), ("1.5", 1.5), (" −2,5 ", -2.5)],
+)
+def test_a_number_is_read_as_people_type_it(typed: str | None, least: float | None) -> None:
+    assert sieve([], typed, None) == Sieve(least=least)
+
+
+def test_the_tab_follows_the_settings(desk: batch.Handlers) -> None:
+    kept = {"hop_seconds": 2, "channels": "left", "precision": "bfloat16", "threads": 3}
+    bench = Workbench(OWN)
+    follow = batch.Handlers(desk.tab, bench, OWN).follow
+    ids, said = follow({**kept, "checkpoints": [bench.default_ids()[-1]]})
+    assert ids == [bench.default_ids()[-1]]
+    assert "a window every 2 s, channels: left, bfloat16, 3 threads." in said
+    ids, said = follow(None)
+    assert ids == bench.default_ids()
+    assert "a window every 4 s, channels: their mean, 32 bit." in said
