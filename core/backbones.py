@@ -178,6 +178,14 @@ class SpeechBackbone(nn.Module):
         return math.prod(STRIDES)
 
     @property
+    def frame(self) -> int:
+        """Samples that one frame of the stem looks at: 400."""
+        samples = 1
+        for kernel, stride in zip(reversed(KERNELS), reversed(STRIDES), strict=True):
+            samples = (samples - 1) * stride + kernel
+        return samples
+
+    @property
     def local(self) -> bool:
         """Whether a frame of the stem depends on its own samples only."""
         return self.config.stem == "conv" or (

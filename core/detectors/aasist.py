@@ -43,7 +43,17 @@ from torch.nn import functional
 
 from core.detectors.aasist_evidence import evidence
 from core.detectors.base import Detector, Features, InputSpec, Output, Size
-from core.tiling import first_block, fold, fold_batch, pad_map, pool, sinc_filters, sinc_map, tiles
+from core.tiling import (
+    POOL,
+    first_block,
+    fold,
+    fold_batch,
+    pad_map,
+    pool,
+    sinc_filters,
+    sinc_map,
+    tiles,
+)
 from core.topk import Order, TopK
 from core.types import Evidence, Window
 
@@ -297,8 +307,15 @@ class Aasist(Detector):
     def spec(self) -> InputSpec:
         return InputSpec(samples=self.config.samples)
 
+    @property
+    def shortest(self) -> int:
+        """One frame after seven poolings: 2,315."""
+        poolings = 1 + len(self._stages())
+        return TAPS - 1 + int(POOL**poolings)
+
     def features(self, wave: Tensor) -> Features:
         """The waveform as it is, as published, or at unit variance: then gain changes nothing."""
+        self.check(wave)
         if self.config.level == "clip":
             mean, spread = wave.mean(1, keepdim=True), wave.std(1, keepdim=True)
             wave = (wave - mean) / spread.clamp_min(1e-6)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from torch import Tensor, nn
 
-from core.types import RATE, Evidence, Window
+from core.types import RATE, DetectorError, Evidence, Window
 
 Features = Mapping[str, Tensor]  # each (batch, ...)
 Size = Literal["paper", "compact"]
@@ -83,9 +83,33 @@ class Detector(nn.Module, ABC):
     @abstractmethod
     def spec(self) -> InputSpec: ...
 
+    @property
+    @abstractmethod
+    def shortest(self) -> int:
+        """Samples below which nothing comes out."""
+
     @abstractmethod
     def features(self, wave: Tensor) -> Features:
-        """Waveforms (batch, samples) at `spec.rate` in [-1, 1] -> named tensors (batch, ...)."""
+        """Waveforms (batch, samples) at `spec.rate` in [-1, 1] -> named tensors (batch, ...).
+
+        Raises
+        ------
+        DetectorError
+            where `check` refuses.
+        """
+
+    def check(self, wave: Tensor) -> None:
+        """Refuse in words what is not a batch of waveforms, or too short."""
+        if wave.ndim != 2 or not len(wave):
+            raise DetectorError(
+                f"{self.label} hears waveforms of the shape (clips, samples), one clip or more; "
+                f"this has the shape {tuple(wave.shape)}."
+            )
+        if wave.shape[1] < self.shortest:
+            raise DetectorError(
+                f"{self.label} reads {self.spec.samples} samples and needs at least "
+                f"{self.shortest}; this has {wave.shape[1]}."
+            )
 
     @abstractmethod
     def decide(self, features: Features) -> Output: ...

@@ -92,7 +92,13 @@ class OverBackbone(Detector):
         """How many layers are read, from the bottom; None is all, and what `Layers.last` needs."""
         return None
 
+    @property
+    def shortest(self) -> int:
+        """One frame of the backbone."""
+        return self.backbone.frame
+
     def features(self, wave: Tensor) -> Features:
+        self.check(wave)
         frames = self.backbone.stem(self.levelled(wave))
         return self.read(wave, self.backbone.encode(frames, layers=self.depth))
 

@@ -47,6 +47,10 @@ class Loudness(Detector):
     def spec(self) -> InputSpec:
         return InputSpec(self.samples)
 
+    @property
+    def shortest(self) -> int:
+        return 1
+
     def features(self, wave: Tensor) -> Features:
         assert torch.is_inference_mode_enabled()
         self.heard.append(wave)

@@ -44,6 +44,10 @@ class Energy(Detector):
     def spec(self) -> InputSpec:
         return InputSpec(samples=self.samples)
 
+    @property
+    def shortest(self) -> int:
+        return 1
+
     def features(self, wave: Tensor) -> Features:
         return {"wave": wave}
 
@@ -143,7 +147,7 @@ def test_parts_of_real_networks_add_up(detector: Detector) -> None:
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))
 def test_every_registered_detector_can_be_attributed(name: str) -> None:
-    detector = built(name)
+    detector = built(name, DETECTORS[name].sizes[-1])
     samples = detector.spec.samples
     wave, window = noise(samples) * np.linspace(0, 2, samples, dtype=np.float32), Window(0, samples)
     settings = Settings(steps=8, batch=8, occluded_seconds=0.2, occluded_bands=2)

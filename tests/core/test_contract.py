@@ -6,6 +6,7 @@ nothing here says how well a detector detects.
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from checkpoints import store
+from checkpoints.store import CheckpointError
 from core import loading
 from core.detectors.base import Detector
 from core.registry import DETECTORS
-from core.types import RATE, Evidence, Window
+from core.types import RATE, DetectorError, Evidence, Window
 from tests.checkpoints.cards import card
 from tests.core.detectors import tiny
 
@@ -39,16 +41,14 @@ UNTRAINED: dict[str, tuple[str, ...]] = {  # parameters that are dead by design,
     "sls": ("masked_spec_embed",),
 }
 NAMES = sorted(DETECTORS)
+BOTH = [(name, size) for name in NAMES for size in DETECTORS[name].sizes]
 TOLERANCE = 2e-5
 
 
-def size_of(name: str) -> Any:
-    return "compact" if "compact" in DETECTORS[name].sizes else "paper"
-
-
-def built(name: str) -> Detector:
+def built(name: str, size: Any) -> Detector:
+    """Tiny widths, and everything else as at that size: levels, kinds of backbone, modes."""
     torch.manual_seed(0)
-    return DETECTORS[name].build(TINY[name], size_of(name)).eval()
+    return DETECTORS[name].build(TINY[name], size).eval()
 
 
 def noise(detector: Detector, batch: int, seed: int = 1) -> Tensor:
@@ -56,9 +56,9 @@ def noise(detector: Detector, batch: int, seed: int = 1) -> Tensor:
     return torch.randn(batch, detector.spec.samples, generator=generator) * 0.1
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=BOTH, ids="-".join)
 def detector(request: pytest.FixtureRequest) -> Detector:
-    return built(request.param)
+    return built(*request.param)
 
 
 def test_each_registered_detector_has_a_tiny_configuration() -> None:
@@ -75,7 +75,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert set(kind.sizes) <= {"paper", "compact"}
 
 
-@pytest.mark.parametrize(("name", "size"), [(n, s) for n in NAMES for s in DETECTORS[n].sizes])
+@pytest.mark.parametrize(("name", "size"), BOTH)
 def test_it_builds_at_each_size_and_again_from_its_own_configuration(name: str, size: Any) -> None:
     """On the meta device, where XLS-R and WavLM-Large take no memory."""
     with torch.device("meta"):
@@ -179,18 +179,51 @@ def test_odd_sounds_give_finite_numbers(detector: Detector, sound: str) -> None:
         assert torch.isfinite(value.float()).all(), key
 
 
-@pytest.mark.parametrize("more", [-1, 1])
-def test_a_sample_too_few_or_too_many_is_told_or_scored(detector: Detector, more: int) -> None:
-    """What is scored is finite; what cannot be is refused with the numbers in the message."""
-    wave = torch.cat([noise(detector, 1), torch.full((1, 1), 0.1)], 1)
-    wave = wave[:, : detector.spec.samples + more]
+def told(detector: Detector, wave: Tensor) -> str:
+    """The sentence with which a wave is refused; empty where it is scored, and then finite."""
     try:
         with torch.inference_mode():
             found = detector(wave).spoof_logit
-    except (ValueError, RuntimeError) as error:
-        assert str(error)  # noqa: PT017 - either outcome is right
-    else:
-        assert torch.isfinite(found).all()
+    except DetectorError as error:
+        return str(error)
+    assert found.shape == (len(wave),)
+    assert torch.isfinite(found).all()
+    return ""
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_sample_too_few_or_too_many_is_scored(detector: Detector, more: int) -> None:
+    wave = torch.cat([noise(detector, 1), torch.full((1, 1), 0.1)], 1)
+    assert not told(detector, wave[:, : detector.spec.samples + more])
+
+
+@pytest.mark.parametrize("times", [0.5, 0.9, 1.1, 2.0])
+def test_another_length_is_scored_or_told_with_the_length_that_works(
+    detector: Detector, times: float
+) -> None:
+    samples = detector.spec.samples
+    wave = noise(detector, 2).repeat(1, 2)[:, : round(times * samples)]
+    if sentence := told(detector, wave):
+        assert f"reads {samples} samples" in sentence
+        assert "this input has" in sentence
+        assert detector.name == "sls"  # the only one with a layer as wide as the input is long
+
+
+def test_too_short_a_wave_is_told_with_both_numbers(detector: Detector) -> None:
+    shortest = detector.shortest
+    for given in (shortest - 1, 1, 0):
+        sentence = told(detector, torch.full((1, given), 0.1))
+        assert f"needs at least {shortest}; this has {given}." in sentence
+        assert sentence.startswith(f"{detector.label} reads {detector.spec.samples} samples")
+    least = told(detector, noise(detector, 1)[:, :shortest])
+    assert not least or "this input has 1 frames" in least
+
+
+@pytest.mark.parametrize("shape", [(6_480,), (1, 1, 6_480), (0, 6_480)])
+def test_what_is_no_batch_of_waveforms_is_told(detector: Detector, shape: tuple[int, ...]) -> None:
+    sentence = told(detector, torch.zeros(shape))
+    assert "waveforms of the shape (clips, samples)" in sentence
+    assert f"this has the shape {shape}." in sentence
 
 
 def pictures(detector: Detector, window: Window, seed: int = 1) -> tuple[Evidence, ...]:
@@ -253,9 +286,9 @@ def test_evidence_of_the_model_is_the_same_for_every_clip(detector: Detector) ->
         assert same == (first[key].scope == "model"), key
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_trainable_parameter_gets_a_gradient(name: str) -> None:
-    detector = built(name).train()
+@pytest.mark.parametrize(("name", "size"), BOTH)
+def test_every_trainable_parameter_gets_a_gradient(name: str, size: Any) -> None:
+    detector = built(name, size).train()
     for module in detector.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -276,16 +309,14 @@ def test_every_trainable_parameter_gets_a_gradient(name: str) -> None:
     assert not still - dead, f"no gradient: {sorted(still - dead)}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "size"), BOTH)
 def test_it_goes_through_the_store_and_scores_the_same(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, size: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "search_path", lambda: (tmp_path,))
-    detector = built(name)
+    detector = built(name, size)
     golden = {"spoof_logit": loading.golden_logit(detector), "tolerance": 1e-4}
-    full = card(
-        id=name, detector=name, size=size_of(name), config=detector.config_dict(), golden=golden
-    )
+    full = card(id=name, detector=name, size=size, config=detector.config_dict(), golden=golden)
     store.save(tmp_path / name, detector.state_dict(), full)
     (loaded,) = loading.select([name])
     assert loaded.checkpoint.id == name
@@ -296,6 +327,29 @@ def test_it_goes_through_the_store_and_scores_the_same(
     again = loaded.detector.state_dict()
     assert again.keys() == detector.state_dict().keys()
     assert all(torch.equal(value, again[key]) for key, value in detector.state_dict().items())
+
+
+def test_tensors_that_are_not_exactly_its_own_are_refused_by_name(detector: Detector) -> None:
+    weights = dict(detector.state_dict())
+    name = next(key for key, value in weights.items() if value.ndim > 1)
+    wrong = {
+        name: weights | {name: weights[name][:-1]},
+        "stray.weight": weights | {"stray.weight": torch.zeros(1)},
+    }
+    wrong["missing"] = {key: value for key, value in weights.items() if key != name}
+    for kind, tensors in wrong.items():
+        with pytest.raises(CheckpointError, match=re.escape(name if kind == "missing" else kind)):
+            store.load_strict(copy.deepcopy(detector), tensors, "a test")
+
+
+@pytest.mark.parametrize(("name", "size"), BOTH)
+def test_a_card_that_is_not_complete_is_refused(name: str, size: Any, tmp_path: Path) -> None:
+    detector = built(name, size)
+    full = card(id=name, detector=name, size=size, config=detector.config_dict())
+    for entry in ("licence", "provenance", "trained_on", "measured", "golden", "config"):
+        lacking = {key: value for key, value in full.items() if key != entry}
+        with pytest.raises(CheckpointError, match=entry):
+            store.save(tmp_path / name, detector.state_dict(), lacking)
 
 
 def test_two_copies_do_not_share_anything(detector: Detector) -> None:

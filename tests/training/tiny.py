@@ -55,6 +55,10 @@ class Tiny(Detector):
     def spec(self) -> InputSpec:
         return InputSpec(samples=SAMPLES)
 
+    @property
+    def shortest(self) -> int:
+        return 64
+
     def features(self, wave: Tensor) -> Features:
         if self.training:  # gives a test the time to kill a run in the middle
             time.sleep(float(os.environ.get("SPOOFSCOPE_TEST_SLOW", "0")))
