@@ -61,6 +61,11 @@ class Workbench:
         return tuple(one for one in store.installed() if one.detector != BACKBONE)
 
     @staticmethod
+    def backbones() -> tuple[Checkpoint, ...]:
+        """The checkpoints that detectors stand on and that score nothing by themselves."""
+        return tuple(one for one in store.installed() if one.detector == BACKBONE)
+
+    @staticmethod
     def unusable() -> tuple[str, ...]:
         """A sentence for each checkpoint folder that cannot be used."""
         return store.survey()[1]

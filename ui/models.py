@@ -20,8 +20,8 @@ class Tab:
 
 def build(bench: Workbench) -> Tab:
     """Lay out the tab with what is installed when the app starts."""
+    test = gr.Button(texts.SELF_TEST, size="sm", scale=0, min_width=180, elem_id="self-test")
     cards = gr.HTML(listed(bench, {}), elem_id="models")
-    test = gr.Button(texts.SELF_TEST, size="sm", elem_id="self-test")
     return Tab(cards, test)
 
 
@@ -30,9 +30,15 @@ def listed(bench: Workbench, results: dict[str, tuple[bool, str]]) -> str:
     installed = bench.installed()
     head = f"<h2>{texts.MODELS_HEAD if installed else texts.MODELS_NONE}</h2>"
     if not installed:
-        head += f"<p>{texts.DETECTORS_HELP}</p>"
-    cards = "".join(modelcards.model(one, results.get(one.id)) for one in installed)
-    return head + cards + modelcards.unusable(bench.unusable())
+        return f"{head}<p>{texts.DETECTORS_HELP}</p>" + modelcards.unusable(bench.unusable())
+    everything = (*installed, *bench.backbones())
+    cards = "".join(modelcards.model(one, results.get(one.id)) for one in everything)
+    return (
+        head
+        + modelcards.overview(installed, results)
+        + modelcards.unusable(bench.unusable())
+        + cards
+    )
 
 
 def wire(tab: Tab, bench: Workbench) -> None:

@@ -76,6 +76,7 @@ SELF_TEST_OK = (
     "passes its self-test: hash, tensor names and shapes, and the golden signal agree with "
     "the card."
 )
+CARD_JSON = "The whole card"
 UNUSABLE = "Not usable"
 NOT_MEASURED = "No error rate was measured with this checkpoint here."
 
