@@ -1,14 +1,15 @@
 """Simple detectors that any network here should beat: LFCC with a Gaussian mixture, or with trees.
 
-LFCC as in the ASVspoof baselines: frames of 20 ms every 10 ms, 20 linear filters up to 8 kHz,
-20 cosine coefficients, with first and second differences: (frames, 60).
+LFCC: frames of 25 ms every 10 ms, 128 linear filters up to 8 kHz, 60 cosine coefficients, with
+first and second differences: (frames, 180). So fine a resolution is not what the ASVspoof baselines
+have (20 filters); of six that were tried, both detectors did best on dev with this one, and an
+anchor ought to be strong.
 
     Mixture   a mixture of diagonal Gaussians a class; a clip's score is the mean over frames of
               ln p(frame | spoof) - ln p(frame | bona fide)
-    Trees     gradient-boosted trees on means, deviations and percentiles of the 60 numbers
+    Trees     gradient-boosted trees on moments and percentiles of the 180 numbers
 
-Both are higher for spoof. Their settings were fixed before anything was scored, and no split but
-train is ever used to fit them.
+Both are higher for spoof. Only train is ever used to fit them, and eval to choose nothing.
 """
 
 import warnings
@@ -26,31 +27,31 @@ from sklearn.mixture import GaussianMixture
 from core.types import RATE, Label
 from training.waves import Wave
 
-FRAME, HOP, SIZE = 320, 160, 512  # samples: 20 ms, 10 ms, and the transform's
-COEFFICIENTS = 20
+FRAME, HOP, SIZE = 400, 160, 512  # samples: 25 ms, 10 ms, and the transform's
+FILTERS, COEFFICIENTS = 128, 60
+NUMBERS = 3 * COEFFICIENTS
 REACH = 2  # frames on either side for differences
-EMPHASIS = 0.97
 FLOOR = 1e-10  # power below which a frame is silent
-STATISTICS = (10.0, 50.0, 90.0)  # percentiles of each number, beside mean and deviation
+STATISTICS = (10.0, 50.0, 90.0)  # percentiles of each number, beside its moments
 
 Frames = NDArray[np.float32]
 
 
 def lfcc(wave: Wave) -> Frames:
-    """Linear-frequency cepstral coefficients with differences, (frames, 60); at least one frame."""
+    """Linear-frequency cepstral coefficients with differences, (frames, NUMBERS), at least one."""
     x = np.asarray(wave, np.float64)
-    x = np.append(x[:1], x[1:] - EMPHASIS * x[:-1])
     x = np.pad(x, (0, max(FRAME - x.size, 0)))
     pieces = np.lib.stride_tricks.sliding_window_view(x, FRAME)[::HOP]
     power = np.abs(np.fft.rfft(pieces * signal.get_window("hamming", FRAME), SIZE)) ** 2
-    cepstra = fft.dct(np.log(power @ filters().T + FLOOR), norm="ortho", axis=1)
+    logs = np.log(power @ filters().T + FLOOR)
+    cepstra = fft.dct(logs, norm="ortho", axis=1)[:, :COEFFICIENTS]
     first = differences(cepstra)
     return np.hstack([cepstra, first, differences(first)]).astype(np.float32)
 
 
 def filters() -> Wave:
     """Triangles over frequency, evenly from 0 to 8 kHz, (filters, bins)."""
-    edges = np.linspace(0.0, RATE / 2, COEFFICIENTS + 2)
+    edges = np.linspace(0.0, RATE / 2, FILTERS + 2)
     frequency = np.fft.rfftfreq(SIZE, 1.0 / RATE)
     width = edges[1]
     bank: Wave = np.maximum(1.0 - np.abs(frequency[None] - edges[1:-1, None]) / width, 0.0)
@@ -138,7 +139,12 @@ class Trees:
 
 
 def statistics(clip: Frames) -> NDArray[np.float64]:
-    """Mean, deviation and percentiles of each of the 60 numbers over the frames, (300,)."""
+    """Mean, deviation, percentiles, skewness and kurtosis of each number, (7 * NUMBERS,).
+
+    What never moves has no skewness and no kurtosis: 0.
+    """
     values = np.asarray(clip, np.float64)
-    rows = [values.mean(0), values.std(0), *np.percentile(values, STATISTICS, axis=0)]
-    return np.concatenate(rows)
+    mean, deviation = values.mean(0), values.std(0)
+    scaled = (values - mean) / np.where(deviation > 0, deviation, 1.0)
+    percentiles = np.percentile(values, STATISTICS, axis=0)
+    return np.concatenate([mean, deviation, *percentiles, (scaled**3).mean(0), (scaled**4).mean(0)])

@@ -200,3 +200,13 @@ def test_a_few_clips_of_each_label(place: Path) -> None:
     assert sorted(row["label"] for row in rows if row["checkpoint"] == "fused") == [
         *("bonafide", "bonafide", "spoof", "spoof"),
     ]
+
+
+def test_scores_of_other_weights_are_not_mixed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calm(place, "--condition", "none", "--limit", "1") == 0
+    save(place / "checkpoints", "tiny-b", tiny(5), None)  # the same name, other weights
+    assert calm(place, "--condition", "none") == 1
+    assert "holds scores of other weights" in capsys.readouterr().err
+    assert len(rows_of(place / "out" / "scores-none.csv")) == 6
