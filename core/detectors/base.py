@@ -84,6 +84,11 @@ class Detector(nn.Module, ABC):
     def spec(self) -> InputSpec: ...
 
     @property
+    def feature_key(self) -> str | None:
+        """Equal for detectors whose `features` are one function; None where no other's are."""
+        return None
+
+    @property
     @abstractmethod
     def shortest(self) -> int:
         """Samples below which nothing comes out."""
@@ -121,6 +126,10 @@ class Detector(nn.Module, ABC):
         that the parts add up to the whole.
         """
         return {}
+
+    def smooth(self, wave: Tensor) -> Features:
+        """`features` without those that `relaxed` stands in for: what has a gradient."""
+        return self.features(wave)
 
     def forward(self, wave: Tensor) -> Output:
         return self.decide(self.features(wave))

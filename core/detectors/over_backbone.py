@@ -93,6 +93,12 @@ class OverBackbone(Detector):
         return None
 
     @property
+    def feature_key(self) -> str | None:
+        if type(self).read is not OverBackbone.read:
+            return None  # it wants more than the layers
+        return f"{id(self.backbone)}:{self.spec.samples}:{self.level}:{self.depth}"
+
+    @property
     def shortest(self) -> int:
         """One frame of the backbone."""
         return self.backbone.frame

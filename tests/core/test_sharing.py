@@ -148,6 +148,19 @@ def test_other_backbones_and_other_lengths_are_other_passes(
     check([first, longer], HALF)
 
 
+def test_features_of_one_key_are_one_function() -> None:
+    qaf, hiercon, sls, mambo = on_one(BACKBONE)
+    assert qaf.feature_key is None  # it wants codes too
+    assert hiercon.feature_key == sls.feature_key == mambo.feature_key
+    assert hiercon.feature_key != on_one(BACKBONE)[1].feature_key
+    assert mambo.feature_key != on_one(BACKBONE, normalise="clip")[3].feature_key
+    wave = tiny.noise(2, SAMPLES)
+    with torch.inference_mode():
+        given = hiercon.features(wave)
+        assert torch.equal(sls.decide(given).spoof_logit, sls(wave).spoof_logit)
+        assert torch.equal(mambo.decide(given).spoof_logit, mambo(wave).spoof_logit)
+
+
 def test_channels_do_not_mix() -> None:
     sls = on_one(BACKBONE)[2]
     right = np.ascontiguousarray(SOUND[::-1])
