@@ -25,8 +25,8 @@ def overview(installed: Sequence["Checkpoint"], results: Mapping[str, Result]) -
     """One line a checkpoint: what it is, how good it was found, whether it works here."""
     rows = []
     for one in installed:
-        rates = [m for m in one.card["measured"] if m["metric"] in RATES]
-        found = "; ".join(f"{_value(m)} on {m['set']}" for m in rates) or "not measured here"
+        rates = [m for m in one.card["measured"] if _is_rate(m["metric"])]
+        found = "; ".join(f"{_value(m)} on {m['set']}" for m in rates) or "not measured"
         calibration = one.card["calibration"]
         result = results.get(one.id)
         rows.append(
@@ -39,7 +39,7 @@ def overview(installed: Sequence["Checkpoint"], results: Mapping[str, Result]) -
                 "not run yet" if result is None else ("✓ passed" if result[0] else "✗ failed"),
             )
         )
-    return _table(OVERVIEW, rows)
+    return f'<div class="overview">{_table(OVERVIEW, rows)}</div>'
 
 
 def model(one: "Checkpoint", result: Result | None) -> str:
@@ -123,7 +123,7 @@ def _measured(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
             one["set"],
-            "equal error rate" if one["metric"] == "eer" else one["metric"],
+            "equal error rate" if _is_rate(one["metric"]) else one["metric"],
             _value(one),
             _interval(one),
             "" if one["n"] is None else f"{one['n']:,}",
@@ -145,7 +145,13 @@ def _interval(one: Mapping[str, Any]) -> str:
 
 
 def _number(value: float, metric: str) -> str:
-    return f"{100 * value:.1f} %" if metric in RATES else f"{value:.3f}"
+    if not _is_rate(metric):
+        return f"{value:.3f}"
+    return f"{100 * value:.{1 if value >= 0.01 else 2}f} %"
+
+
+def _is_rate(metric: str) -> bool:
+    return metric.lower() in RATES
 
 
 def _notes(found: Sequence[str]) -> str:

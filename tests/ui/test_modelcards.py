@@ -72,7 +72,9 @@ def test_a_card_cannot_write_into_the_page(tmp_path: Path) -> None:
 def test_the_overview_says_what_was_found(tmp_path: Path) -> None:
     one = save_untrained(tmp_path)
     said = read(modelcards.overview([one], {}))
-    assert "not measured here" in said
+    assert "not measured" in said
     assert "made up for tests" in said
     assert "not run yet" in said
+    card = {**one.card, "measured": [{"metric": "EER", "value": 0.0083, "set": "there"}]}
+    assert "0.83 % on there" in read(modelcards.overview([replace(one, card=card)], {}))
     assert "✗ failed" in read(modelcards.overview([one], {one.id: (False, "broken")}))
