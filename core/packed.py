@@ -203,19 +203,31 @@ def _plain_float(x: Tensor) -> bool:
     return ours and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
 
 
+def packed(backbone: SpeechBackbone) -> SpeechBackbone:
+    """The same backbone packed, or `backbone` as it is where `refusal` has a reason."""
+    return _tried(backbone)[0]
+
+
 def refusal(backbone: SpeechBackbone) -> str | None:
     """Why `packed` would hand this backbone back as it is; None where it would pack it."""
+    return _tried(backbone)[1]
+
+
+def _tried(backbone: SpeechBackbone) -> tuple[SpeechBackbone, str | None]:
+    if isinstance(backbone, PackedBackbone):
+        return backbone, None
     places = {(p.device.type, p.dtype) for p in backbone.parameters()}
     if places != {("cpu", torch.float32)}:
-        return "only float32 weights on a CPU are packed"
+        return backbone, "only float32 weights on a CPU are packed"
     if not torch.backends.mkldnn.is_available():
-        return "this build of torch has no oneDNN"
+        return backbone, "this build of torch has no oneDNN"
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        return "this version of torch has no packed linear layers"
-    error = _error(backbone, PackedBackbone(backbone))
+        return backbone, "this version of torch has no packed linear layers"
+    fast = PackedBackbone(backbone)
+    error = _error(backbone, fast)
     if error > TOLERANCE:
-        return f"the self-check differs by {error:.1e}, more than {TOLERANCE:.0e}"
-    return None
+        return backbone, f"the self-check differs by {error:.1e}, more than {TOLERANCE:.0e}"
+    return fast, None
 
 
 def _error(plain: SpeechBackbone, fast: SpeechBackbone) -> float:
@@ -226,10 +238,3 @@ def _error(plain: SpeechBackbone, fast: SpeechBackbone) -> float:
         expected, found = plain(wave).hidden[0], fast(wave).hidden[0]
         gaps = (expected - found).flatten(1).norm(dim=1) / expected.flatten(1).norm(dim=1)
     return float(gaps.max())
-
-
-def packed(backbone: SpeechBackbone) -> SpeechBackbone:
-    """The same backbone packed, or `backbone` as it is where `refusal` has a reason."""
-    if isinstance(backbone, PackedBackbone) or refusal(backbone) is not None:
-        return backbone
-    return PackedBackbone(backbone)
