@@ -71,6 +71,10 @@ def plain(figure: go.Figure, height: int, title: str) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode="zoom",
-        modebar={"remove": ["select2d", "lasso2d", "autoScale2d"]},
+        modebar={
+            "remove": ["select2d", "lasso2d", "autoScale2d"],
+            "bgcolor": "rgba(0,0,0,0)",  # a phone shows it all the time
+            "color": GREY,
+        },
         template="none",
     )

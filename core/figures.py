@@ -110,7 +110,7 @@ def scores(
         if calibrated:
             _band(figure, band, row)
     figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": -0.32 / len(kinds), "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": -0.46 / len(kinds), "yanchor": "top"},
         showlegend=True,
     )
     timed(figure, (0, seconds), 90 + 160 * len(kinds), "Scores of all windows")

@@ -134,12 +134,15 @@ def tippett(facts: Facts) -> go.Figure:
         low, high = facts.interval
         figure.add_vrect(x0=low, x1=high, fillcolor=GREY, opacity=0.25, line_width=0)
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
+    side = "right" if facts.llr > float(curves.llr.mean()) else "left"  # the label stays inside
     figure.add_vline(
         x=facts.llr,
         line={"color": "#d00000", "width": 2},
-        annotation={"text": f"this clip {facts.llr:+.2f}".replace("-", "−")},
+        annotation={"text": f"this clip {facts.llr:+.2f}".replace("-", "−"), "xanchor": side},
     )
-    figure.update_xaxes(title_text=AXIS["llr"])
+    reach = [*curves.llr[[0, -1]], facts.llr, *(facts.interval or ())]
+    room = 0.05 * (max(reach) - min(reach))
+    figure.update_xaxes(title_text=AXIS["llr"], range=[min(reach) - room, max(reach) + room])
     figure.update_yaxes(title_text="trials (%)", range=[-2, 102])
     plain(figure, 300, f"Tippett plot of the calibration data, {facts.title}")
     return _legend(figure, 300)

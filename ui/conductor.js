@@ -13,7 +13,7 @@ const player = () => (place() ? place().querySelector("audio") : document.queryS
 const graphs = () =>
   [...document.querySelectorAll(".js-plotly-plot")].filter((g) => g.layout?.meta?.extent && g.offsetParent);
 
-// The only place that touches plotly's private fields: seconds <-> pixels from the left of a plot.
+// Plotly's private fields: here, and the plot's height in tick. Seconds <-> pixels from the left.
 const axis = (graph) => graph._fullLayout?.xaxis;
 const toPixel = (graph, seconds) => axis(graph)._offset + axis(graph).l2p(seconds);
 const toSeconds = (graph, event) =>
@@ -78,7 +78,19 @@ function clicked(graph, data) {
   else seek(toSeconds(graph, data.event));
 }
 
+// On a phone the margins, made for long labels and a wide page, would leave little of the plot.
+const PHONE = 480; // pixels
+function fit() {
+  for (const graph of document.querySelectorAll(".js-plotly-plot")) {
+    const { l = 0, r = 0 } = graph.layout?.margin ?? {};
+    if (!graph.offsetParent || graph.clientWidth > PHONE) continue;
+    const less = { "margin.l": l === 92 && graph.layout.meta?.extent ? 62 : l, "margin.r": Math.min(r, 54) };
+    if (less["margin.l"] !== l || less["margin.r"] !== r) window.Plotly.relayout(graph, less);
+  }
+}
+
 function wire() {
+  fit();
   for (const graph of graphs()) {
     if (wired.has(graph) || !graph.on || !axis(graph)) continue;
     wired.add(graph);
@@ -114,7 +126,9 @@ function tick() {
     if (!cursor || !range) continue;
     const inside = audio && home(graph) === place() && now >= range[0] && now <= range[1];
     cursor.style.display = inside ? "block" : "none";
-    if (inside) cursor.style.transform = `translateX(${toPixel(graph, now)}px)`;
+    if (!inside) continue;
+    const { t, h } = graph._fullLayout._size;
+    Object.assign(cursor.style, { top: `${t}px`, height: `${h}px`, transform: `translateX(${toPixel(graph, now)}px)` });
   }
   const clock = document.querySelector("#clock");
   if (clock && audio && isFinite(audio.duration)) clock.textContent = `${shown(now)} / ${shown(audio.duration)}`;
