@@ -21,6 +21,7 @@ from core.intake import decode
 from core.loading import Loaded
 from core.quality import Quality, measure
 from core.types import AudioError, Clip, Detection
+from training.corpora.audio import AudioFolder
 from training.corpora.common import NONE, Trial
 from training.errors import TrainingError
 
@@ -28,7 +29,6 @@ FUSED = "fused"
 COLUMNS = ("utt_id", "detector", "checkpoint", "spoof_logit", "llr")
 FROM_MANIFEST = ("label", "system")
 ERROR, NOTE = "error", "note"
-SUFFIXES = (".flac", ".wav", ".mp3", ".m4a", ".ogg", ".opus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +57,10 @@ class Job:
 
 def jobs(trials: Iterable[Trial], folder: Path, columns: Sequence[str]) -> Iterator[Job]:
     """What is to be scored, in the order of the list."""
+    audio = AudioFolder(folder)
     for trial in trials:
         cells = tuple("" if (c := trial.column(name)) == NONE else c for name in columns)
-        yield Job(trial.utt_id, file_of(trial, folder), cells)
-
-
-def file_of(trial: Trial, folder: Path) -> Path | None:
-    """The audio of a trial below `folder`: a path its list gives, else its id with a suffix.
-
-    A path that leads out of the folder is not followed.
-    """
-    named = [trial.path, trial.extra.get("file"), trial.extra.get("path")]
-    names = [name for name in named if name and name != NONE]
-    stems = [f"{place}{trial.utt_id}" for place in ("", "flac/", "wav/")]
-    names += [f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
-    root = folder.resolve()
-    for name in names:
-        path = folder / name
-        if path.is_file() and path.resolve().is_relative_to(root):
-            return path
-    return None
+        yield Job(trial.utt_id, audio.file_of(trial), cells)
 
 
 def score_clip(

@@ -17,8 +17,7 @@ from core.loading import golden_logit, select
 from core.registry import DETECTORS
 from tests.training.tiny import Tiny, make_corpus
 from training.__main__ import main
-from training.corpora.common import Trial
-from training.scoring import file_of, score_clip
+from training.scoring import score_clip
 
 FITTED = Calibration(1.5, -0.2, 40, 60, 0.5, "made up for a test")
 
@@ -149,21 +148,6 @@ def test_one_split_and_what_the_command_refuses(
     shutil.rmtree(place / "corpus" / "flac")
     assert score(place) == 1
     assert "no such folder" in capsys.readouterr().err
-
-
-def test_where_the_audio_lies(tmp_path: Path) -> None:
-    (tmp_path / "audio" / "sub").mkdir(parents=True)
-    for name in ("audio/a.flac", "audio/b.wav", "audio/sub/c.mp3", "outside.wav"):
-        (tmp_path / name).write_bytes(b"")
-    folder = tmp_path / "audio"
-    assert file_of(Trial("a", None), folder) == folder / "a.flac"
-    assert file_of(Trial("b", None), folder) == folder / "b.wav"
-    named = Trial("x", None, extra={"path": "sub/c.mp3"})
-    assert file_of(named, folder) == folder / "sub" / "c.mp3"
-    elsewhere = Trial("a", None, extra={"path": "of/the/original.mp3"})
-    assert file_of(elsewhere, folder) == folder / "a.flac"
-    assert file_of(Trial("x", None, extra={"file": "../outside.wav"}), folder) is None
-    assert file_of(Trial("missing", None), folder) is None
 
 
 def test_trained_scored_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

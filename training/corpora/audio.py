@@ -11,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 
 from core.types import RATE
-from training.corpora.common import Trial
+from training.corpora.common import NONE, Trial
 from training.corpora.folders import AUDIO
 from training.errors import TrainingError
 
@@ -35,54 +35,75 @@ class Located:
         return f"{folder}: {len(self.missing):,} of {total:,} clips are missing: {names}{more}."
 
 
-def index(folder: Path) -> dict[str, list[Path]]:
-    """Audio files below a folder by their stem."""
-    if not folder.is_dir():
-        raise TrainingError(f"{folder}: no such folder. Give the folder that holds the audio.")
-    found: dict[str, list[Path]] = {}
-    for place, _, names in os.walk(folder, followlinks=True):
-        for name in names:
-            stem, suffix = os.path.splitext(name)  # noqa: PTH122  (a million of them)
-            if suffix.lower() in AUDIO:
-                found.setdefault(stem, []).append(Path(place, name))
-    return found
-
-
-def locate(trials: Iterable[Trial], folder: Path) -> Located:
-    """Find each trial's file: at its own path below `folder`, else by its id anywhere below it.
+class AudioFolder:
+    """The audio files below a folder, listed once, by path and by stem.
 
     Raises
     ------
     TrainingError
-        No such folder; a path that leaves it; two files that fit one id.
+        No such folder.
     """
-    by_stem = index(folder)
-    every = {path for paths in by_stem.values() for path in paths}
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise TrainingError(f"{folder}: no such folder. Give the folder that holds the audio.")
+        self._folder = folder
+        self._by_stem: dict[str, list[Path]] = {}
+        for place, _, names in os.walk(folder, followlinks=True):
+            for name in names:
+                stem, suffix = os.path.splitext(name)  # noqa: PTH122  (a million of them)
+                if suffix.lower() in AUDIO:
+                    self._by_stem.setdefault(stem, []).append(Path(place, name))
+        self._every = {path for paths in self._by_stem.values() for path in paths}
+
+    def file_of(self, trial: Trial) -> Path | None:
+        """A trial's file: at a path its list gives, else by its id anywhere below the folder.
+
+        A column named `file` or `path` beside the list's own may speak of another place, such as
+        where the original lies; it is used where it fits.
+
+        Raises
+        ------
+        TrainingError
+            A path of the list's own that leaves the folder; two files that fit one id.
+        """
+        own = self._below(trial)
+        others = [PurePosixPath(trial.extra.get(name, NONE)) for name in ("file", "path")]
+        for path in (own, *(self._folder / other for other in others if not _leaves(other))):
+            if path in self._every:
+                return path
+        fitting = self._by_stem.get(own.stem, []) or self._by_stem.get(trial.utt_id, [])
+        if len(fitting) > 1:
+            names = ", ".join(str(path) for path in fitting[:3])
+            raise TrainingError(f"{trial.utt_id}: several files fit this id: {names}.")
+        return fitting[0] if fitting else None
+
+    def _below(self, trial: Trial) -> Path:
+        relative = PurePosixPath(trial.path or f"{trial.utt_id}.flac")
+        if _leaves(relative):
+            raise TrainingError(
+                f"{trial.utt_id}: the path {trial.path!r} leaves the audio folder; give paths "
+                "below it."
+            )
+        return self._folder / relative
+
+
+def locate(trials: Iterable[Trial], folder: Path) -> Located:
+    """Find every trial's file, as `AudioFolder.file_of` does, and what has none."""
+    audio = AudioFolder(folder)
     found: list[tuple[Trial, Path]] = []
     missing: list[Trial] = []
     for trial in trials:
-        path = _own_path(trial, folder)
-        if path in every:
-            found.append((trial, path))
-            continue
-        fitting = by_stem.get(path.stem, []) or by_stem.get(trial.utt_id, [])
-        if len(fitting) > 1:
-            names = ", ".join(str(p) for p in fitting[:3])
-            raise TrainingError(f"{trial.utt_id}: several files fit this id: {names}.")
-        if fitting:
-            found.append((trial, fitting[0]))
-        else:
+        path = audio.file_of(trial)
+        if path is None:
             missing.append(trial)
+        else:
+            found.append((trial, path))
     return Located(tuple(found), tuple(missing))
 
 
-def _own_path(trial: Trial, folder: Path) -> Path:
-    relative = PurePosixPath(trial.path or f"{trial.utt_id}.flac")
-    if relative.is_absolute() or ".." in relative.parts:
-        raise TrainingError(
-            f"{trial.utt_id}: the path {trial.path!r} leaves the audio folder; give paths below it."
-        )
-    return folder / relative
+def _leaves(path: PurePosixPath) -> bool:
+    return path.is_absolute() or ".." in path.parts
 
 
 def read_audio(path: Path) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from core.types import AudioError
-from training.corpora.audio import locate, read_audio
+from training.corpora.audio import AudioFolder, locate, read_audio
 from training.corpora.common import Trial
 from training.errors import TrainingError
 
@@ -33,6 +33,20 @@ def test_clips_are_found_by_path_and_by_id_and_missing_ones_are_named(tmp_path: 
     ]
     assert located.sentence(tmp_path) == f"{tmp_path}: 2 of 5 clips are missing: U4, U5."
     assert locate(trials[:2], tmp_path).sentence(tmp_path) is None
+
+
+def test_a_column_beside_the_list_is_used_where_it_fits(tmp_path: Path) -> None:
+    for name in ("audio/a.flac", "audio/sub/c.mp3", "outside.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    folder = tmp_path / "audio"
+    audio = AudioFolder(folder)
+    named = Trial("x", None, extra={"path": "sub/c.mp3"})
+    assert audio.file_of(named) == folder / "sub" / "c.mp3"
+    elsewhere = Trial("a", None, extra={"path": "of/the/original.mp3", "file": "/data/a.wav"})
+    assert audio.file_of(elsewhere) == folder / "a.flac"
+    assert audio.file_of(Trial("x", None, extra={"file": "../outside.wav"})) is None
+    assert audio.file_of(Trial("missing", None)) is None
 
 
 def test_places_outside_and_doubles_are_refused(tmp_path: Path) -> None:
