@@ -3,15 +3,16 @@
 For the app; every question takes what `core.probes` and its kin take and gives an `Answer`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from core.detect import Settings, StopSign
 from core.numbers import Table
-from core.rescoring import OnProbing
-from core.types import Clip, Detection, Evidence, Region, Source, Window
+from core.rescoring import OnProbing, Probing, StoppedError
+from core.types import Clip, Detection, DetectorError, Evidence, Region, Source, Window
 
 if TYPE_CHECKING:
     from core.faithfulness import Faithfulness
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from core.loading import Loaded
     from core.quality import Quality
     from core.region_files import Marked
+
+
+GRADIENT = 3  # passes forward that a pass forward and back takes the time of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,18 @@ class Answer:
     sentences: tuple[str, ...]
     table: Table
     figure: Any | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Occlusion and integrated gradients of one window, as far as they were finished.
+
+    `problem` says why gradients are missing, where that was not for want of patience.
+    """
+
+    evidence: tuple[Evidence, ...]
+    stopped: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +141,90 @@ class Asked:
             should_stop=self.should_stop,
         )
 
+    def all_faithful(
+        self, one: "Loaded", window: Window, maps: Sequence[Evidence]
+    ) -> "tuple[Faithfulness, ...]":
+        """`faithfulness` of one map after the other; those that were finished before a stop."""
+        begun = monotonic()
+        found: list[Faithfulness] = []
+        for number in range(len(maps)):
+            own = replace(self, on_step=self._among(number, len(maps), begun))
+            tested = own.faithfulness(one, window, maps[number])
+            if tested is None:
+                break
+            found.append(tested)
+        return tuple(found)
+
+    def _among(self, number: int, count: int, begun: float) -> OnProbing:
+        """The steps of one test, told as steps of `count` such tests."""
+
+        def tell(step: Probing) -> None:
+            done, total = number * step.total + step.done, count * step.total
+            left = (monotonic() - begun) / done * (total - done)
+            if self.on_step is not None:
+                self.on_step(replace(step, done=done, total=total, seconds_left=left))
+
+        return tell
+
+    def attribution(self, one: "Loaded", window: Window) -> Attribution:
+        """Which parts of one window moved the number, on the clip's clock; occlusion comes first.
+
+        Both are measured in float32 on the detector's device.
+        """
+        from core import attribution, detect, threads
+        from core.windows import wave_of
+
+        detector, samples = one.detector, one.detector.spec.samples
+        heard = detect.reach(window, samples, self.clip)
+        wave = wave_of(self.clip, heard, samples)
+        wanted = attribution.Settings()
+        gradients, occlusions = attribution.passes(heard, wanted)
+        pace = _Pace(detector.label, self, GRADIENT * gradients + occlusions, monotonic())
+        taken: tuple[Evidence, ...] = ()
+        with threads.limited(threads.used(self.settings.threads)):
+            try:
+                first = pace.of("Occlusion", 1, GRADIENT * gradients)
+                taken = attribution.occlusion(detector, wave, heard, wanted, first).evidence
+                then = pace.of("Integrated gradients", GRADIENT, 0)
+                shares = attribution.integrated_gradients(detector, wave, heard, wanted, then)
+            except StoppedError:
+                return Attribution(taken, stopped=True)
+            except DetectorError as error:
+                return Attribution(taken, problem=str(error))
+        return Attribution(shares.evidence + taken)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How far an attribution has come, in passes forward."""
+
+    detector: str
+    asked: Asked
+    total: int
+    begun: float
+    done: int = 0
+
+    def of(self, name: str, cost: int, later: int) -> Callable[[int, int], None]:
+        """What to tell after passes that cost so much each, with so much to come after them all."""
+
+        def tell(passes: int, left: int) -> None:
+            if self.asked.should_stop is not None and self.asked.should_stop():
+                raise StoppedError
+            self.done += cost * passes
+            self.total = self.done + cost * left + later
+            if self.asked.on_step is not None:
+                spent = monotonic() - self.begun
+                rest = spent / self.done * (self.total - self.done)
+                self.asked.on_step(Probing(self.done, self.total, name, self.detector, rest))
+
+        return tell
+
 
 def testable(evidence: Evidence) -> bool:
     """Whether a map runs along its window, so that stretches of it can be taken away."""
     from core import faithfulness
 
     return faithfulness.can_test(evidence)
-
-
-def attributed(clip: Clip, one: "Loaded", window: Window) -> tuple[Evidence, ...]:
-    """Integrated gradients and occlusion of one window, on the clip's clock."""
-    from core import attribution, detect
-    from core.windows import wave_of
-
-    samples = one.detector.spec.samples
-    heard = detect.reach(window, samples, clip)
-    wave = wave_of(clip, heard, samples)
-    wanted = attribution.Settings(steps=16, occluded_bands=4)  # somebody is waiting
-    parts = attribution.integrated_gradients(one.detector, wave, heard, wanted).evidence
-    return parts + attribution.occlusion(one.detector, wave, heard, wanted).evidence
 
 
 def likelihoods(

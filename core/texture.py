@@ -14,7 +14,8 @@ Three choices make it calm:
   takes those of the whole window;
 * each statistic is put on a fixed scale, measured once over training audio, and limited.
 
-Nothing here is trained by gradients; the scale is part of the weights.
+Nothing here is trained by gradients, but they pass through to the waveform, for attribution; the
+scale is part of the weights.
 """
 
 import math
@@ -83,22 +84,24 @@ class TextureStem(nn.Module):
         ):
             self.register_buffer(name, filterbank(bands, size // 2 + 1), persistent=False)
 
-    @torch.no_grad()
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) -> (batch, width, frames)."""
         frames = (wave.shape[-1] - FRAME) // HOP + 1
         return self.frames_of(self.statistics(wave.float()), frames).to(wave.dtype)
 
-    @torch.no_grad()
     def frames_of(self, statistics: Tensor, frames: int) -> Tensor:
         """Statistics (batch, blocks, width) on the fixed scale: (batch, width, frames)."""
-        blocks = ((statistics - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
+        blocks = self.scaled(statistics)
         at = torch.arange(frames, device=blocks.device) * (HOP / SHORT_HOP / BLOCK)
         at = (at - 0.5).clamp(0, blocks.shape[1] - 1)  # from block to block in straight lines
         low = at.floor().long()
         high = (low + 1).clamp_max(blocks.shape[1] - 1)
         mixed = torch.lerp(blocks[:, low], blocks[:, high], (at - low)[None, :, None])
         return mixed.transpose(1, 2)
+
+    def scaled(self, statistics: Tensor) -> Tensor:
+        """Statistics (..., width) on the fixed scale, in standard deviations, limited."""
+        return ((statistics - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
 
     @torch.no_grad()
     def fit(self, statistics: Tensor) -> None:

@@ -204,6 +204,7 @@ class Inspection:
     tab: int = 0  # which detector's evidence is on show
     path: Path | None = None  # what was handed in, as long as it is there
     stopping: threading.Event = field(default_factory=threading.Event)
+    halting: threading.Event = field(default_factory=threading.Event)  # the same for evidence
     left: bool = False  # another clip took its place, or it was taken away
     explained: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
     attributed: dict[tuple[str, Window], tuple[Evidence, ...]] = field(default_factory=dict)
@@ -354,15 +355,6 @@ class Inspection:
             names = {f"d{one['dim']}": _association(one) for one in known}
             self.explained[key] = tuple(numbers.relabel(one, names) for one in found)
         return self.explained[key]
-
-    def attribute(self, loaded: "Loaded", window: Window) -> tuple[Evidence, ...]:
-        """Which parts of one window moved the number, computed on demand and then kept."""
-        from core import questions
-
-        key = (loaded.checkpoint.sha256, window)
-        if key not in self.attributed:
-            self.attributed[key] = questions.attributed(self.clip, loaded, window)
-        return self.attributed[key]
 
     def shown(self, loaded: "Loaded", window: Window) -> tuple[Evidence, ...]:
         """All pictures of one window that were made so far."""

@@ -4,19 +4,22 @@ Nothing here knows a network. A detector hands over named arrays; `core.figures`
 `core.numbers` the sentence and the table, and a detector that is installed tomorrow needs no more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
 
 from core.types import Evidence, Region, Window
 from core.workbench import PROBLEMS, Inspection
 from ui import markup, pictures, question_texts, texts
+from ui.asking import Done, running
 
 if TYPE_CHECKING:
     from core.faithfulness import Faithfulness
+    from core.questions import Asked, Attribution
 
+Found = TypeVar("Found")
 SLOTS = 10  # pictures a detector can show at once
 TABS = 8
 AT_ONCE = 12  # clips of up to so many windows get the row of all windows without being asked
@@ -70,6 +73,7 @@ class Panels:
     everything: gr.Button
     test: gr.Button
     attribute: gr.Button
+    stop: gr.Button
     slots: tuple[Slot, ...]  # the first is for all windows side by side
 
     @classmethod
@@ -86,18 +90,20 @@ class Panels:
                 everything = gr.Button(
                     texts.ALL_WINDOWS, visible=False, elem_id="all-windows", **small
                 )
+                stop = gr.Button(texts.STOP, visible=False, elem_id="stop-evidence", **small)
             with gr.Column(elem_classes="slots"):
                 slots = [_empty(f"evidence-{n}" if n else "raster") for n in range(SLOTS + 1)]
-        return cls(head, tabs, each, everything, test, attribute, tuple(slots))
+        return cls(head, tabs, each, everything, test, attribute, stop, tuple(slots))
 
     @property
     def outputs(self) -> list[Any]:
         parts = [part for slot in self.slots for part in (slot.note, slot.plot)]
-        return [self.head, self.tabs, *self.each, self.everything, *parts]
+        return [self.head, self.tabs, *self.each, self.everything, self.stop, *parts]
 
     def blank(self) -> Updates:
         """Nothing is on show."""
         updates: Updates = {self.head: markup.foot(texts.EVIDENCE_NONE)}
+        updates[self.stop] = gr.update(visible=False)
         for slot in self.slots:
             updates |= slot.empty()
         return updates
@@ -190,6 +196,9 @@ class Clicks:
         self.panels.everything.click(self.everything, self.state, outputs, **shared)
         self.panels.attribute.click(self.attributed, self.state, outputs, **shared)
         self.panels.test.click(self.tested, self.state, outputs, **shared)
+        self.panels.stop.click(
+            self.halted, self.state, self.panels.stop, queue=False, api_visibility="private"
+        )
 
     def heard(self, inspection: Inspection | None, event: gr.EventData) -> Updates:
         """A window was clicked in the page, at `start` seconds."""
@@ -220,39 +229,82 @@ class Clicks:
         if inspection is None or not inspection.loaded or inspection.window is None:
             return
         loaded, window = inspection.loaded[inspection.tab], inspection.window
-        yield {self.panels.head: markup.progress(question_texts.ATTRIBUTING)}
-        try:
-            inspection.attribute(loaded, window)
-        except PROBLEMS as problem:
-            yield {self.panels.head: markup.foot(str(problem))}
-            return
-        yield self._shown(inspection, window.start)
+        known = inspection.attributed.get((loaded.checkpoint.sha256, window), ())
+        if any(one.key.startswith("attribution.ig") for one in known):
+            return  # all of it is on show
+
+        def keep(found: "Attribution") -> str:
+            inspection.attributed[loaded.checkpoint.sha256, window] = found.evidence
+            return question_texts.ATTRIBUTION_STOPPED if found.stopped else found.problem
+
+        yield from self._long(inspection, lambda asked: asked.attribution(loaded, window), keep)
 
     def tested(self, inspection: Inspection | None) -> Iterator[Updates]:
         """Whether the maps on show mark what the detector reacts to, one after the other."""
+        from core.questions import testable
+
         if inspection is None or not inspection.loaded or inspection.window is None:
             return
-        try:
-            yield from self._tested(inspection, inspection.window)
-        except PROBLEMS as problem:
-            yield {self.panels.head: markup.foot(str(problem))}
-
-    def _tested(self, inspection: Inspection, window: Window) -> Iterator[Updates]:
-        from core.questions import Asked, testable
-
-        loaded = inspection.loaded[inspection.tab]
+        loaded, window = inspection.loaded[inspection.tab], inspection.window
         maps = [one for one in inspection.shown(loaded, window) if testable(one)]
-        if not maps or inspection.settings is None:
+        if not maps:
             yield {self.panels.head: markup.foot(question_texts.NOTHING_TO_TEST)}
             return
-        asked = Asked(inspection.clip, inspection.loaded, inspection.settings)
-        for done, evidence in enumerate(maps):
-            line = question_texts.TESTING.format(title=evidence.title)
-            yield {self.panels.head: markup.progress(line, done, len(maps))}
-            found = asked.faithfulness(loaded, window, evidence)
-            if found is not None:
-                inspection.faithful[loaded.checkpoint.sha256, window, evidence.key] = found
-        yield self._shown(inspection, window.start)
+
+        def keep(found: "tuple[Faithfulness, ...]") -> str:
+            for one in found:
+                inspection.faithful[loaded.checkpoint.sha256, window, one.key] = one
+            said = question_texts.TESTS_STOPPED.format(done=len(found), total=len(maps))
+            return said if len(found) < len(maps) else ""
+
+        yield from self._long(
+            inspection, lambda asked: asked.all_faithful(loaded, window, maps), keep
+        )
+
+    def halted(self, inspection: Inspection | None) -> Updates:
+        """The Stop button: what is being made ends after the pass that is running."""
+        if inspection is not None:
+            inspection.halting.set()
+        return gr.update(visible=False)
+
+    def _long(
+        self,
+        inspection: Inspection,
+        question: "Callable[[Asked], Found]",
+        keep: Callable[[Found], str],
+    ) -> Iterator[Updates]:
+        """Progress with a Stop button, then the pictures; `keep` says what else is to be said."""
+        from core.questions import Asked
+
+        panels, window = self.panels, inspection.window
+        if inspection.settings is None or window is None:
+            return
+        clip, loaded, settings = inspection.clip, inspection.loaded, inspection.settings
+        inspection.halting.clear()
+
+        def over() -> bool:
+            return inspection.halting.is_set() or inspection.left
+
+        yield {panels.head: markup.progress(question_texts.WORKING),
+               panels.stop: gr.update(visible=True)}  # fmt: skip
+        ended: Updates = {panels.stop: gr.update(visible=False)}
+        try:
+            for step in running(lambda tell: question(Asked(clip, loaded, settings, tell, over))):
+                if inspection.left:
+                    return
+                if isinstance(step, Done):
+                    said = keep(step.value)
+                    shown = self._shown(inspection, window.start)
+                    if said and panels.head in shown:
+                        shown[panels.head] += markup.foot(said)
+                    yield {**shown, **ended}
+                else:
+                    line = question_texts.progress(step.name, step.detector, step.seconds_left)
+                    yield {panels.head: markup.progress(line, step.done, step.total)}
+        except PROBLEMS as problem:
+            yield {panels.head: markup.foot(str(problem)), **ended}
+        finally:
+            inspection.halting.set()  # also where the page was closed: nobody waits any more
 
     def _shown(self, inspection: Inspection | None, start: float) -> Updates:
         window = _window(inspection, start)

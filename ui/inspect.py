@@ -197,7 +197,7 @@ def wire(
         left.then(run.clear, None, outputs, queue=False, api_visibility="private")
     Clicks(panels, tab.state, tab.scores, conductor).wire()
     downloads.wire(tab.files, tab.state, bench)
-    questions.wire(tab.asked, tab.state, tab.stop, conductor)
+    questions.wire(tab.asked, tab.state, conductor)
     likelihood.wire(tab.weighed, tab.state)
 
 
@@ -205,6 +205,7 @@ def _leave(inspection: Inspection | None) -> None:
     """End the scan that is running, and say no more of its clip."""
     if inspection is not None:
         inspection.left = True
+        inspection.halting.set()
         inspection.stopping.set()
 
 

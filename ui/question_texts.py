@@ -26,11 +26,8 @@ NOT_SCORED = "Nothing was scored yet."
 FAITHFUL = "faithfulness {share:.0f} %"
 TEST_MAPS = "Test whether these maps are faithful"
 ATTRIBUTE = "Attribution: gradients and occlusion"
-ATTRIBUTING = (
-    "Attribution of this window: more than a hundred passes through the detector, which can take "
-    "minutes…"
-)
-TESTING = "Testing “{title}”…"
+ATTRIBUTION_STOPPED = "Stopped; what was finished is shown."
+TESTS_STOPPED = "Stopped: {done} of {total} maps were tested."
 NOTHING_TO_TEST = "None of these maps runs along the window, so none can be tested."
 
 

@@ -11,6 +11,7 @@ from core.workbench import PROBLEMS, Inspection
 from ui import markup
 from ui import question_texts as texts
 from ui.asking import Done, running
+from ui.texts import STOP, STOPPING
 
 if TYPE_CHECKING:
     from core.questions import Answer, Asked
@@ -40,6 +41,7 @@ class Panel:
     files: gr.File
     robust: gr.Button
     shortcuts: gr.Button
+    stop: gr.Button
     said: gr.HTML
     answer: gr.HTML
     plot: gr.Plot
@@ -70,21 +72,22 @@ class Panel:
             with gr.Row(equal_height=True, elem_classes="asks"):
                 robust = gr.Button(texts.ROBUST, elem_id="ask-robustness", **small)
                 shortcuts = gr.Button(texts.SHORTCUTS, elem_id="ask-shortcuts", **small)
+                stop = gr.Button(STOP, visible=False, elem_id="stop-question", **small)
             said = gr.HTML("", elem_id="question-said")
             answer = gr.HTML("", elem_id="answer")
             with gr.Column(elem_classes="answer-plot"):
                 plot = gr.Plot(show_label=False, elem_id="answer-plot")
         kept = gr.State(None)
         return cls(
-            stretch, score, note, add, notes, export, files, robust, shortcuts, said, answer,
-            plot, kept,
+            stretch, score, note, add, notes, export, files, robust, shortcuts, stop, said,
+            answer, plot, kept,
         )  # fmt: skip
 
     @property
     def outputs(self) -> list[Any]:
         return [
-            self.stretch, self.note, self.notes, self.files, self.said, self.answer, self.plot,
-            self.kept,
+            self.stretch, self.note, self.notes, self.files, self.stop, self.said, self.answer,
+            self.plot, self.kept,
         ]  # fmt: skip
 
     def blank(self) -> Updates:
@@ -94,6 +97,7 @@ class Panel:
             self.note: "",
             self.notes: "",
             self.files: gr.update(value=None, visible=False),
+            self.stop: gr.update(visible=False),
             self.said: "",
             self.answer: "",
             self.plot: None,
@@ -101,9 +105,9 @@ class Panel:
         }
 
 
-def wire(panel: Panel, state: gr.State, stop: gr.Button, conductor: gr.HTML) -> None:
+def wire(panel: Panel, state: gr.State, conductor: gr.HTML) -> None:
     """Connect the buttons; the zoomed stretch comes from the conductor."""
-    do = Handlers(panel, stop)
+    do = Handlers(panel)
     given = [state, panel.kept]
     scoring: dict[str, Any] = {
         "concurrency_id": "model",
@@ -116,10 +120,11 @@ def wire(panel: Panel, state: gr.State, stop: gr.Button, conductor: gr.HTML) -> 
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    answers = [panel.said, panel.answer, panel.plot, panel.kept, stop]
+    answers = [panel.said, panel.answer, panel.plot, panel.kept, panel.stop]
     panel.robust.click(do.robust, given, answers, **scoring)
     panel.shortcuts.click(do.shortcuts, given, answers, **scoring)
     panel.score.click(do.stretch, given, answers, **scoring)
+    panel.stop.click(do.stopped, state, panel.said, **quick)
     conductor.look(do.looked, given, [panel.stretch, panel.kept], **quick)
     panel.add.click(do.noted, [*given, panel.note], [panel.notes, panel.note, panel.kept], **quick)
     panel.export.click(do.exported, given, [panel.files, panel.said], **quick)
@@ -130,7 +135,6 @@ class Handlers:
     """What the buttons do."""
 
     panel: Panel
-    stop: gr.Button
 
     def looked(
         self, inspection: Inspection | None, kept: Kept | None, event: gr.EventData
@@ -156,6 +160,12 @@ class Handlers:
             yield {self.panel.said: markup.foot(texts.CHOOSE)}
             return
         yield from self._ask(inspection, lambda asked: asked.what_if(region))
+
+    def stopped(self, inspection: Inspection | None) -> str:
+        """The Stop button: the question ends after the pass that is running."""
+        if inspection is not None:
+            inspection.stopping.set()
+        return markup.progress(STOPPING)
 
     def noted(
         self, inspection: Inspection | None, kept: Kept | None, note: str
@@ -196,8 +206,8 @@ class Handlers:
         settings, loaded, clip = inspection.settings, inspection.loaded, inspection.clip
         stopping = inspection.stopping
         stopping.clear()
-        yield {panel.said: markup.progress(texts.WORKING), self.stop: gr.update(visible=True)}
-        ended = {self.stop: gr.update(visible=False)}
+        yield {panel.said: markup.progress(texts.WORKING), panel.stop: gr.update(visible=True)}
+        ended = {panel.stop: gr.update(visible=False)}
         try:
             for step in running(
                 lambda tell: question(Asked(clip, loaded, settings, tell, stopping.is_set))
@@ -209,6 +219,8 @@ class Handlers:
                     yield {panel.said: markup.progress(line, step.done, step.total)}
         except PROBLEMS as problem:
             yield {panel.said: markup.foot(str(problem)), **ended}
+        finally:
+            stopping.set()  # also where the page was closed: nobody waits any more
 
     def _answered(self, answer: "Answer") -> Updates:
         panel = self.panel

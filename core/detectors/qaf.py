@@ -262,6 +262,11 @@ class QafStatic(OverBackbone):
         """The vectors behind the codes, (batch, Q, codec frames, D)."""
         return {"vectors": look_up(self.books(), features["codes"])}
 
+    def smooth(self, wave: Tensor) -> Features:
+        """`hidden` alone: the codec is not run."""
+        frames = self.backbone.stem(self.levelled(wave))
+        return {"hidden": self.backbone.encode(frames, layers=self.depth).hidden}
+
     def decide(self, features: Features) -> Output:
         """`vectors`, where they are given, stand in place of `codes`."""
         relaxed = features if "vectors" in features else self.relaxed(features)

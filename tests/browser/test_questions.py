@@ -1,6 +1,8 @@
 """What may be asked of a clip once it is scored, and a long clip, in a real Chromium."""
 
+import json
 import re
+import shutil
 import wave
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.browser.conftest import drop, picture, scored, visit
+from tests.browser.conftest import ROOT, app, drop, picture, scored, themes, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SHARES = "Shares over time"
 PLAYER = "document.querySelector('#player audio')"
 POINTS = "document.querySelectorAll('#scores .scatterlayer .points path').length"
 
@@ -135,8 +138,59 @@ def test_robustness_and_likelihood(browser: Any, address: str, speech: Path) -> 
         assert page.locator("#answer table.plain tbody tr").count() > 10
         picture(page, "robustness")
         page.click("#ask-likelihood")
-        page.wait_for_selector("#answer h3:has-text('likelihood ratio')")
-        assert "Not calibrated" in page.inner_text("#answer")
+        page.wait_for_selector("#likelihood-card .lr")
+        assert "Not calibrated: no likelihood ratio" in page.inner_text("#likelihood-card")
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["sls", "aasist"])
+def test_attribution_is_drawn_on_the_clock(
+    browser: Any, speech: Path, name: str, tmp_path: Path
+) -> None:
+    """With the shipped weights: progress, then pictures that start and end with the window."""
+    mine = tmp_path / "checkpoints"
+    for card in (ROOT / "checkpoints").glob("*/card.json"):
+        if json.loads(card.read_text())["detector"] in {name, "backbone"}:
+            shutil.copytree(card.parent, mine / card.parent.name)
+    with app(mine, tmp_path / "app.log") as own, visit(browser, own) as page:
+        drop(page, speech)
+        scored(page)
+        page.click("#attribute")
+        page.wait_for_selector("#evidence-head progress", timeout=60_000)
+        assert "left" in page.inner_text("#evidence-head")
+        page.wait_for_selector(f"h3:has-text('{SHARES}')", timeout=240_000)
+        assert not page.locator("#stop-evidence").is_visible()
+        assert "add up to" in page.inner_text(".slots")
+        slot = page.locator(".slot", has=page.locator(f"h3:text-is('{SHARES}')"))
+        slot.locator(".main-svg").first.wait_for()
+        window = page.evaluate("document.querySelector('#evidence-head').innerText")
+        start, stop = map(float, re.findall(r"(\d+\.\d+)", window)[:2])
+        drawn = slot.locator(".js-plotly-plot").evaluate("one => one._fullLayout.xaxis.range")
+        assert drawn == pytest.approx([start, stop], abs=0.06)
+        themes(page, f"attribution_{name}")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        themes(page, f"attribution_{name}_phone")
+
+
+def test_stop_ends_what_takes_long(browser: Any, address: str, speech: Path) -> None:
+    with visit(browser, address) as page:
+        drop(page, speech)
+        scored(page)
+        for button in ("#attribute", "#test-maps"):
+            page.click(button)
+            page.wait_for_selector("#evidence-head progress[max]", timeout=60_000)
+            page.click("#stop-evidence")
+            page.wait_for_selector("#evidence-head:has-text('Stopped')", timeout=30_000)
+            assert not page.locator("#stop-evidence").is_visible()
+            assert page.locator(f"h3:has-text('{SHARES}')").count() == 0
+            assert page.locator(".model-scope:has-text('faithfulness')").count() == 0
+        page.click("#ask-robustness")
+        page.wait_for_selector("#question-said progress[max]", timeout=60_000)
+        page.click("#stop-question")
+        page.wait_for_selector("#answer .said:has-text('Stopped')", timeout=60_000)
+        assert not page.locator("#stop-question").is_visible()
 
 
 def test_maps_carry_their_faithfulness(browser: Any, address: str, speech: Path) -> None:

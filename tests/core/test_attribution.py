@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,11 +14,19 @@ from core.detectors.hiercon import HierCon
 from core.detectors.qaf import QafStatic
 from core.detectors.sls import Sls
 from core.registry import DETECTORS
-from core.types import RATE, Evidence, Window
+from core.types import RATE, DetectorError, Evidence, Window
 from tests.core.detectors.tiny import HIERCON, QAF, SAMPLES, SLS, scramble
 from tests.core.test_contract import built
 
-QUICK = Settings(steps=16, batch=8, seconds=0.1, bands=4, occluded_seconds=0.1, occluded_bands=4)
+QUICK = Settings(
+    steps=17,
+    batch=8,
+    seconds=0.1,
+    bands=4,
+    occluded_seconds=0.1,
+    occluded_bands=4,
+    wide_seconds=0.1,
+)
 
 
 class Energy(Detector):
@@ -101,6 +110,113 @@ def test_gradients_find_where_the_number_comes_from() -> None:
     assert cells[0, 6:].max() < 0  # and the soft half less
 
 
+def test_gradients_are_those_of_captum() -> None:
+    """The same integral by captum, with many steps of another rule, on a smooth network."""
+    from captum.attr import IntegratedGradients
+
+    from core.attribution import _grid, _Scene
+
+    detector, wave, window = detectors()[0], noise(SAMPLES), Window(0, SAMPLES)
+    found = by_key(integrated_gradients(detector, wave, window, replace(QUICK, settled=0.01)))
+    scene = _Scene(detector, wave, window)
+    shares = IntegratedGradients(scene.logit(())).attribute(
+        scene.clip, scene.baseline, n_steps=64, internal_batch_size=16
+    )
+    wanted = _grid(scene, QUICK.seconds, QUICK.bands).summed(shares.detach()[0].sum(-1))
+    largest = float(np.abs(wanted).max())
+    assert found["ig.spectrum"].values == pytest.approx(wanted, abs=0.02 * largest)
+
+
+def test_occlusion_is_that_of_captum() -> None:
+    from captum.attr import FeatureAblation
+
+    from core.attribution import _grid, _Scene
+
+    detector, wave, window = detectors()[1], noise(SAMPLES), Window(0, SAMPLES)
+    found = by_key(occlusion(detector, wave, window, QUICK))["occlusion.spectrum"].values
+    scene = _Scene(detector, wave, window)
+    grid = _grid(scene, QUICK.wide_seconds, QUICK.occluded_bands)
+    with torch.no_grad():
+        effect = FeatureAblation(scene.logit(())).attribute(
+            scene.clip, scene.baseline, feature_mask=grid.cells[None, :, :, None]
+        )
+    wanted = np.zeros(grid.shape)
+    for frequency, time in np.ndindex(grid.shape):
+        inside = (grid.bands == frequency)[:, None] & (grid.times == time)
+        wanted[frequency, time] = float(effect[0, :, :, 0][inside].mean())
+    assert found == pytest.approx(wanted, rel=1e-3, abs=1e-5)
+
+
+class Wavy(Energy):
+    """The sine of the energy: a few points on the path are not enough."""
+
+    def decide(self, features: Features) -> Output:
+        energy = super().decide(features).spoof_logit
+        return Output(torch.sin(0.05 * energy), {})
+
+
+def test_steps_are_taken_until_the_parts_add_up_and_no_more() -> None:
+    wave, window = two_tones(16_000), Window(0, 16_000)
+    asked: list[int] = []
+
+    def steps(detector: Detector, most: int) -> tuple[int, Attributed]:
+        asked.clear()
+        settings = replace(QUICK, steps=most)
+        found = integrated_gradients(
+            detector, wave, window, settings, lambda made, left: asked.append(made)
+        )
+        return sum(asked), found
+
+    quick, _ = steps(Energy(16_000, 0, 16_000), 257)
+    assert quick == 9  # a quadratic adds up at once; the second set shows that it has settled
+    slow, wavy = steps(Wavy(16_000, 0, 8_000), 257)
+    assert slow > quick
+    assert wavy.delta is not None
+    assert abs(wavy.delta) < 0.05 * np.abs(by_key(wavy)["ig.time"].values).sum()
+    assert "rough" not in wavy.evidence[0].caption
+    assert f"({slow} steps)" in wavy.evidence[0].caption
+    _, cut = steps(Wavy(16_000, 0, 8_000), 5)
+    assert "read them as rough" in cut.evidence[0].caption
+
+
+def test_it_ends_where_whoever_is_told_has_had_enough() -> None:
+    class EnoughError(Exception):
+        pass
+
+    def tell(made: int, left: int) -> None:
+        raise EnoughError
+
+    detector, wave, window = Energy(16_000, 0, 16_000), two_tones(16_000), Window(0, 16_000)
+    for method in (integrated_gradients, occlusion):
+        with pytest.raises(EnoughError):
+            method(detector, wave, window, QUICK, tell)
+
+
+@pytest.mark.parametrize("stem", ["conv", "spectral", "texture"])
+def test_gradients_pass_through_every_stem(stem: str) -> None:
+    torch.manual_seed(3)
+    backbone = {**SLS["backbone"], "stem": stem}
+    detector = Sls.build(SLS | {"backbone": backbone}, "compact").eval()
+    scramble(detector.head)
+    wave = noise(SAMPLES) * np.linspace(0, 2, SAMPLES, dtype=np.float32)
+    found = by_key(integrated_gradients(detector, wave, Window(0, SAMPLES), QUICK))
+    assert np.abs(found["ig.time"].values).max() > 0
+
+
+class Deaf(Energy):
+    """Hears its input through something that has no gradient."""
+
+    def features(self, wave: Tensor) -> Features:
+        return {"wave": wave.detach()}
+
+
+def test_no_gradient_is_said_in_words() -> None:
+    detector, wave, window = Deaf(16_000, 0, 16_000), two_tones(16_000), Window(0, 16_000)
+    with pytest.raises(DetectorError, match="no gradient over its input"):
+        integrated_gradients(detector, wave, window, QUICK)
+    assert np.abs(by_key(occlusion(detector, wave, window, QUICK))["occlusion.time"].values).max()
+
+
 def test_occlusion_finds_the_stretch_and_the_band() -> None:
     detector = Energy(16_000, 3_200, 4_800)  # reads 0.2 s to 0.3 s only
     items = by_key(occlusion(detector, two_tones(16_000), Window(0, 16_000), QUICK))
@@ -130,7 +246,7 @@ def test_occlusion_by_hand() -> None:
 @pytest.mark.parametrize("detector", detectors(), ids=["hiercon", "sls", "qaf"])
 def test_parts_of_real_networks_add_up(detector: Detector) -> None:
     wave = noise(SAMPLES)
-    settings = Settings(steps=64 if detector.name == "sls" else 32, batch=16, seconds=0.05)
+    settings = Settings(steps=65, batch=16, seconds=0.05)
     found = integrated_gradients(detector, wave, Window(800, 800 + SAMPLES), settings)
     change = found.spoof_logit - found.baseline_logit
     assert abs(change) > 1e-4
@@ -150,7 +266,7 @@ def test_every_registered_detector_can_be_attributed(name: str) -> None:
     detector = built(name, DETECTORS[name].sizes[-1])
     samples = detector.spec.samples
     wave, window = noise(samples) * np.linspace(0, 2, samples, dtype=np.float32), Window(0, samples)
-    settings = Settings(steps=8, batch=8, occluded_seconds=0.2, occluded_bands=2)
+    settings = Settings(steps=9, batch=8, occluded_seconds=0.2, occluded_bands=2)
     shares = integrated_gradients(detector, wave, window, settings)
     assert shares.delta is not None
     change = shares.spoof_logit - shares.baseline_logit
@@ -200,7 +316,7 @@ def test_silence_gives_zeros() -> None:
     wave = np.zeros(SAMPLES, np.float32)
     found = integrated_gradients(detectors()[0], wave, Window(0, SAMPLES), QUICK)
     assert by_key(found)["ig.time"].values == pytest.approx(0)
-    assert found.spoof_logit == found.baseline_logit
+    assert found.spoof_logit == pytest.approx(found.baseline_logit, abs=1e-5)
 
 
 def test_it_works_under_inference_mode_and_leaves_nothing_behind() -> None:
@@ -222,9 +338,10 @@ def test_the_cost_is_known_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
         return decide(self, features)
 
     monkeypatch.setattr(Energy, "decide", counted)
-    gradients, occlusions = passes(window, QUICK)
-    integrated_gradients(detector, two_tones(16_000), window, QUICK)
-    assert sum(seen) == gradients
+    settings = replace(QUICK, settled=0)  # never content
+    gradients, occlusions = passes(window, settings)
+    integrated_gradients(detector, two_tones(16_000), window, settings)
+    assert sum(seen) == gradients == 17
     seen.clear()
     occlusion(detector, two_tones(16_000), window, QUICK)
     assert sum(seen) == occlusions
