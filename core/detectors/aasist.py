@@ -31,6 +31,8 @@ Differences from the authors' code, each held by a test in tests/core/detectors/
       their pooling leaves out, is not applied (`test_golden`).
     - `Freq_aug`, off in the published configurations, belongs to training, not to the network.
     - `pool_ratios` has three entries; the authors' fourth is unused (`test_golden`).
+    - Size `compact` hears the texture stem instead of sinc filters and pools nothing on the way:
+      16 bins of 500 Hz, 40 blocks of 100 ms (`core.detectors.aasist_texture`, `test_compact`).
 """
 
 from collections.abc import Mapping
@@ -41,8 +43,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.detectors.aasist_evidence import evidence
+from core.detectors.aasist_evidence import evidence, sinc_axes, texture_axes
+from core.detectors.aasist_texture import BINS, CHANNELS, TexturePicture
 from core.detectors.base import Detector, Features, InputSpec, Output, Size
+from core.texture import LONG
 from core.tiling import (
     POOL,
     first_block,
@@ -81,6 +85,7 @@ class Config:
     by: Order = "value"
     samples: int = 64_600
     level: Literal["none", "clip"] = "none"  # "clip": each input at unit variance; not published
+    stem: Literal["sinc", "texture"] = "sinc"  # "texture": see aasist_texture.py; not published
 
     def __post_init__(self) -> None:
         lengths = tuple(
@@ -94,8 +99,13 @@ class Config:
         widths = (*self.channels, *self.gat_dims)
         if not all(1 <= n <= MAX_WIDTH for n in widths):
             raise ValueError(f"channels and gat_dims are from 1 to {MAX_WIDTH}, not {widths}.")
-        if self.channels[0] != 1:
-            raise ValueError(f"The first block sees one channel, not {self.channels[0]}.")
+        if self.stem not in ("sinc", "texture"):
+            raise ValueError(f'stem is "sinc" or "texture", not {self.stem!r}.')
+        if self.channels[0] != self.seen:
+            raise ValueError(
+                f"channels starts with {self.seen}, which the {self.stem} stem gives, not with "
+                f"{self.channels[0]}."
+            )
         if not all(0 < ratio <= 1 for ratio in self.pool_ratios):
             raise ValueError(f"pool_ratios are above 0 and at most 1, not {self.pool_ratios}.")
         if not 1 <= self.k <= self.width:
@@ -108,10 +118,21 @@ class Config:
         """D, the width of the embedding."""
         return 5 * self.gat_dims[1]
 
+    @property
+    def seen(self) -> int:
+        """Channels of the map that the stem makes."""
+        return 1 if self.stem == "sinc" else CHANNELS
+
+    @property
+    def bins(self) -> int:
+        """Spectral nodes."""
+        return FILTERS // 3 if self.stem == "sinc" else BINS
+
 
 SPARSE = Config()
 DENSE_320 = replace(SPARSE, k=320)
 AASIST = Config(gat_dims=(64, 32), k=160)
+COMPACT = Config(channels=(CHANNELS, 32, 32, 32), gat_dims=(64, 32), k=20, stem="texture")
 AASIST_L = Config(channels=(1, 32, 24, 24), gat_dims=(24, 32), pool_ratios=(0.4, 0.5, 0.7), k=160)
 
 
@@ -132,7 +153,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, bins, frames) -> (batch, out, bins, frames // 3)."""
         if self.training or torch.is_grad_enabled():
-            return pool(self._unpooled(x, self.bn2(self.conv1(x))))
+            return pool(self.unpooled(x))
         folded = fold(self.conv1, self.bn2)
         pieces = []
         for first_frame, last_frame, inside in tiles(x.shape[-1]):
@@ -140,6 +161,10 @@ class ResidualBlock(nn.Module):
             hidden = functional.conv2d(piece, *folded, padding=(1, 1))
             pieces.append(pool(self._unpooled(piece, hidden)[..., inside]))
         return torch.cat(pieces, dim=-1)
+
+    def unpooled(self, x: Tensor) -> Tensor:
+        """(batch, channels, bins, frames) -> (batch, out, bins, frames)."""
+        return self._unpooled(x, self.bn2(self.conv1(x)))
 
     def _unpooled(self, x: Tensor, hidden: Tensor) -> Tensor:
         out: Tensor = self.conv2(functional.selu(hidden, inplace=True))
@@ -244,19 +269,22 @@ class Aasist(Detector):
     paper: ClassVar[str] = (
         "Jung et al. 2022, AASIST (arXiv 2110.01200); TopK embedding, 2025 (arXiv 2510.05696)"
     )
-    sizes: ClassVar[tuple[Size, ...]] = ("paper",)
+    sizes: ClassVar[tuple[Size, ...]] = ("paper", "compact")
 
     def __init__(self, config: Config = SPARSE) -> None:
         super().__init__()
         self.config = config
-        _, narrow, middle, wide = config.channels
+        seen, narrow, middle, wide = config.channels
         homo, hetero = config.gat_dims
-        self.register_buffer("filters", sinc_filters(FILTERS, TAPS), persistent=False)
-        self.first_bn = nn.BatchNorm2d(1)
+        if config.stem == "sinc":
+            self.register_buffer("filters", sinc_filters(FILTERS, TAPS), persistent=False)
+        else:
+            self.stem = TexturePicture()
+        self.first_bn = nn.BatchNorm2d(seen)
         self.drop = nn.Dropout(0.5)
         self.drop_way = nn.Dropout(0.2)
         blocks = [
-            (1, narrow),
+            (seen, narrow),
             (narrow, narrow),
             (narrow, middle),
             (middle, wide),
@@ -269,7 +297,7 @@ class Aasist(Detector):
                 for index, (a, b) in enumerate(blocks)
             )
         )
-        self.pos_S = nn.Parameter(torch.randn(1, FILTERS // 3, wide))
+        self.pos_S = nn.Parameter(torch.randn(1, config.bins, wide))
         self.master1 = nn.Parameter(torch.randn(1, 1, homo))
         self.master2 = nn.Parameter(torch.randn(1, 1, homo))
         spectral, temporal, both = config.temperatures
@@ -287,13 +315,11 @@ class Aasist(Detector):
 
     @classmethod
     def build(cls, config: Mapping[str, Any] | None = None, size: Size = "paper") -> Self:
-        if size not in cls.sizes:
-            raise ValueError(f"AASIST is small as it is: its only size is 'paper', not '{size}'.")
         entries = dict(config or {})
         if unknown := entries.keys() - {field.name for field in fields(Config)}:
             raise ValueError(f"AASIST has no setting {', '.join(sorted(unknown))}.")
         entries = {k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()}
-        return cls(replace(SPARSE, **entries))
+        return cls(replace(COMPACT if size == "compact" else SPARSE, **entries))
 
     def config_dict(self) -> dict[str, Any]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.config).items()}
@@ -309,13 +335,20 @@ class Aasist(Detector):
 
     @property
     def shortest(self) -> int:
-        """One frame after seven poolings: 2,315."""
+        """One frame after seven poolings: 2,315; with the texture stem one long spectrum."""
+        if self.config.stem == "texture":
+            return LONG
         poolings = 1 + len(self._stages())
         return TAPS - 1 + int(POOL**poolings)
 
     def features(self, wave: Tensor) -> Features:
-        """The waveform as it is, as published, or at unit variance: then gain changes nothing."""
+        """The waveform as it is, as published, or at unit variance: then gain changes nothing.
+
+        With the texture stem its picture, (batch, 32, bins, blocks).
+        """
         self.check(wave)
+        if self.config.stem == "texture":
+            return {"picture": self.stem(wave)}
         if self.config.level == "clip":
             mean, spread = wave.mean(1, keepdim=True), wave.std(1, keepdim=True)
             wave = (wave - mean) / spread.clamp_min(1e-6)
@@ -323,7 +356,10 @@ class Aasist(Detector):
 
     def decide(self, features: Features) -> Output:
         trace: dict[str, Tensor] = {}
-        e = self.encode(features["wave"])  # (batch, channels, 23 bins, 29 frames)
+        if self.config.stem == "texture":
+            e = self.encode_picture(features["picture"])  # (batch, channels, 16 bins, 40 blocks)
+        else:
+            e = self.encode(features["wave"])  # (batch, channels, 23 bins, 29 frames)
         s = e.abs().max(dim=3).values.transpose(1, 2) + self.pos_S  # (batch, bins, channels)
         t = e.abs().max(dim=2).values.transpose(1, 2)  # (batch, frames, channels)
         s, trace["spectral"] = self.GAT_layer_S(s)
@@ -366,6 +402,13 @@ class Aasist(Detector):
             x = block(x)
         return x
 
+    def encode_picture(self, picture: Tensor) -> Tensor:
+        """The texture's picture -> maps (batch, channels, bins, blocks); nothing is pooled."""
+        x = functional.selu(self.first_bn(picture))
+        for stage in self._stages():
+            x = cast("ResidualBlock", stage[0]).unpooled(x)
+        return x
+
     def _stages(self) -> list[nn.Sequential]:
         return [cast("nn.Sequential", stage) for stage in self.encoder]
 
@@ -380,7 +423,10 @@ class Aasist(Detector):
         return Graph(t + more.temporal, s + more.spectral, master + more.master)
 
     def evidence(self, trace: Mapping[str, Tensor], window: Window) -> tuple[Evidence, ...]:
-        return evidence(trace, window, filters=FILTERS, taps=TAPS, samples=self.config.samples)
+        if self.config.stem == "texture":
+            return evidence(trace, window, texture_axes(trace, window, self.config.samples))
+        axes = sinc_axes(trace, window, filters=FILTERS, taps=TAPS, samples=self.config.samples)
+        return evidence(trace, window, axes)
 
 
 def _vector(width: int) -> nn.Parameter:

@@ -1,15 +1,18 @@
 """What AASIST looked at, as pictures: sparse dimensions, graph attention, nodes that were kept.
 
-A node stands where its pooled cell lies: three sinc outputs, then six times three frames, give
-3^7 = 2,187 samples a temporal node; three neighbouring sinc bands give a spectral node.
+A node of the published stem stands where its pooled cell lies: three sinc outputs, then six times
+three frames, give 3^7 = 2,187 samples a temporal node; three neighbouring sinc bands give a
+spectral node. A node of the texture stem is a block of 100 ms or a bin of 500 Hz.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.detectors.aasist_texture import STEP
 from core.tiling import POOL, sinc_edges
 from core.types import RATE, Axis, Evidence, Window
 
@@ -17,22 +20,41 @@ BLOCKS = 6
 CELL = POOL ** (BLOCKS + 1)  # samples of a temporal node
 
 
-def evidence(
-    trace: Mapping[str, Tensor], window: Window, *, filters: int, taps: int, samples: int
-) -> tuple[Evidence, ...]:
-    """The evidence of one window from the trace of a batch of one; `samples`: the network's input.
+class Axes(NamedTuple):
+    """Where the nodes lie: Hz of the spectral ones, seconds of the clip of the temporal ones."""
+
+    hertz: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+
+def evidence(trace: Mapping[str, Tensor], window: Window, axes: Axes) -> tuple[Evidence, ...]:
+    """The evidence of one window from the trace of a batch of one.
 
     A window too short for a single whole temporal node has no temporal evidence.
     """
     values = {name: tensor.detach()[0].float().cpu().numpy() for name, tensor in trace.items()}
-    bins = len(values["spectral"])
-    hz = Axis("frequency", "Hz", _bin_centres(filters, bins))
-    real = min(window.last - window.first, samples)
-    seconds = _node_centres(window, len(values["temporal"]), taps, real)
-    found = [*_dimensions(values), *_graph("spectral", values, hz)]
-    if seconds:
-        found += _graph("temporal", values, Axis("time", "s", seconds))
+    found = [*_dimensions(values), *_graph("spectral", values, Axis("frequency", "Hz", axes.hertz))]
+    if axes.seconds:
+        found += _graph("temporal", values, Axis("time", "s", axes.seconds))
     return tuple(found)
+
+
+def sinc_axes(
+    trace: Mapping[str, Tensor], window: Window, *, filters: int, taps: int, samples: int
+) -> Axes:
+    """Of the published stem; `samples`: the network's input."""
+    real = min(window.last - window.first, samples)
+    nodes = trace["temporal"].shape[1]
+    hertz = _bin_centres(filters, trace["spectral"].shape[1])
+    return Axes(hertz, _node_centres(window, nodes, taps, real))
+
+
+def texture_axes(trace: Mapping[str, Tensor], window: Window, samples: int) -> Axes:
+    """Of the texture stem: bins equally wide up to 8 kHz, blocks of 100 ms."""
+    real, bins = min(window.last - window.first, samples), trace["spectral"].shape[1]
+    whole = [n for n in range(trace["temporal"].shape[1]) if (n + 1) * STEP <= real]
+    seconds = tuple((window.first + (n + 0.5) * STEP) / RATE for n in whole)
+    return Axes(tuple((b + 0.5) * RATE / 2 / bins for b in range(bins)), seconds)
 
 
 def _bin_centres(filters: int, bins: int) -> tuple[float, ...]:

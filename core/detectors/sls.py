@@ -93,6 +93,11 @@ class SlsHead(nn.Module):
         trace: dict[str, Tensor] = {}
         trace["gates"] = gates = self.gates(hidden)  # (batch, layers)
         fused = torch.einsum("bl,bltd->btd", gates, hidden)  # (batch, frames, width)
+        return trace | self.read(fused)
+
+    def read(self, fused: Tensor) -> dict[str, Tensor]:
+        """The weighted sum of layers (batch, frames, width) -> what follows from it."""
+        trace: dict[str, Tensor] = {}
         trace["norm"] = fused.norm(dim=-1)  # (batch, frames)
         picture = functional.selu(self.first_bn(fused[:, None]))  # (batch, 1, frames, width)
         pooled = functional.max_pool2d(picture, POOL).flatten(1)

@@ -251,15 +251,47 @@ def test_padding_is_left_out_of_the_axes() -> None:
     "changes", [{"k": 0}, {"k": 321}, {"by": "size"}, {"channels": [2, 3, 4, 5]}]
 )
 def test_impossible_configurations_are_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"k is from|orders by|one channel"):
+    with pytest.raises(ValueError, match=r"k is from|orders by|the sinc stem gives"):
         Aasist.build(changes)
-
-
-def test_the_only_size_is_the_papers() -> None:
-    with pytest.raises(ValueError, match="only size is 'paper'"):
-        Aasist.build(None, "compact")
 
 
 def test_the_label_says_whether_it_is_sparse() -> None:
     assert Aasist(replace(SPARSE, k=20)).label == "Sparse AASIST (TopK)"
     assert Aasist(replace(SPARSE, k=SPARSE.width)).label == "AASIST"
+
+
+@pytest.mark.parametrize(("number", "bin_"), [(0, 0), (52, 6), (127, 15), (128 + 9, 1)])
+def test_compact_bins_are_bands_of_500_hz(number: int, bin_: int) -> None:
+    """Levels and spreads are of 128 bands of 62.5 Hz each: eight of them make a bin."""
+    stem = Aasist.build(size="compact").stem
+    blocks = torch.zeros(1, 3, stem.texture.config.width)
+    blocks[..., number] = 1.0
+    with torch.no_grad():
+        heard = stem.picture(blocks).abs().amax((0, 1, 3))  # (bins,)
+    assert heard.nonzero().flatten().tolist() == [bin_]
+
+
+def test_compact_hears_no_gain_and_says_where_its_nodes_lie() -> None:
+    torch.manual_seed(0)
+    net = Aasist.build(size="compact").eval()
+    wave = 0.1 * torch.randn(1, 64_600)
+    with torch.no_grad():
+        trace, louder = net(wave).trace, net(4 * wave).trace
+    torch.testing.assert_close(trace["logits"], louder["logits"], atol=1e-4, rtol=1e-4)
+    found = {e.key: e for e in net.evidence(trace, Window(16_000, 16_000 + 32_000))}
+    hertz = found["aasist.spectral_kept"].axes[0].values
+    assert hertz[:2] == (250.0, 750.0)
+    assert hertz[-1] == 7_750.0
+    seconds = found["aasist.temporal_kept"].axes[0].values
+    assert seconds[0] == pytest.approx(1.05)
+    assert len(seconds) == 20  # two seconds of real audio, the rest is said again
+    assert int((trace["embedding"] != 0).sum()) == net.config.k
+
+
+def test_compact_is_refused_the_channels_of_the_other_stem() -> None:
+    with pytest.raises(
+        ValueError, match="channels starts with 32, which the texture stem gives, not with 1"
+    ):
+        Aasist.build({"channels": [1, 32, 32, 32]}, "compact")
+    with pytest.raises(ValueError, match='stem is "sinc" or "texture"'):
+        Aasist.build({"stem": "mel"})
