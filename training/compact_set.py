@@ -21,23 +21,18 @@ from core.calibration import Calibration
 from core.detectors.aasist import Aasist
 from core.detectors.base import Detector
 from core.detectors.qaf import QafStatic
-from core.texture import TextureConfig
 from training import codec as codecs
-from training import joint, quantised, ship, sinc_loop, textures
+from training import graphs, joint, quantised, ship, textures
+from training.augment.lossy import versions
+from training.bank import Bank
 from training.corpus import read_splits
 from training.data import Audio
-from training.recipe import Augmentation, Crop
 from training.recipes import _compact as compact
 
 MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1, "width": 64}
 QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
-AASIST: dict[str, Any] = {
-    "channels": [1, 8, 16, 32],
-    "gat_dims": [64, 32],
-    "k": 20,
-    "level": "clip",
-}
-NONE = Augmentation()
+AASIST: dict[str, Any] = {}
+CODED = 3  # variants whose codes QAF-Static learns from
 SECONDS = {"codec": 720.0, "joint": 270.0, "qaf": 60.0, "aasist": 1320.0}  # of what ships
 
 
@@ -45,7 +40,7 @@ SECONDS = {"codec": 720.0, "joint": 270.0, "qaf": 60.0, "aasist": 1320.0}  # of 
 class Plan:
     """Seconds of each stage on the machine at hand, and how many variants of each clip."""
 
-    variants: int = 2
+    variants: int = 10
     seconds: Mapping[str, float] = field(default_factory=SECONDS.copy)
     seed: int = compact.SEED
 
@@ -62,16 +57,14 @@ class Workshop:
     def textures(self, name: str) -> textures.Textures:
         """The pieces of train (all variants) or of dev (unchanged)."""
         audio = self.train if name == "train" else self.dev
-        for variant in range(self.plan.variants if name == "train" else 1):
-            change, short = compact.AUGMENTATION if variant else NONE, compact.CROP
-            self._make(audio, name, variant, change, short)
-        return textures.read(audio, self.work / name)
-
-    def _make(
-        self, audio: Audio, name: str, variant: int, change: Augmentation, short: Crop
-    ) -> None:
-        folder = self.work / name
-        textures.make(audio, folder, variant, self.plan.seed, change, short, TextureConfig())
+        wanted = self.plan.variants if name == "train" else 1
+        folder, seed = self.work / name, self.plan.seed
+        if any(not (folder / f"blocks-{variant}.npy").exists() for variant in range(wanted)):
+            bank = Bank.read(audio, "cpu")
+            lossy = versions(bank, seed, 1) if wanted > 1 else None
+            for variant in range(wanted):
+                textures.make(bank, lossy, folder, variant, seed)
+        return textures.read(tuple(audio.items), folder)
 
     def codec(self) -> Codec:
         """The compact EnCodec, its codebooks settled by k-means."""
@@ -85,14 +78,14 @@ class Workshop:
             self._keep(made, "codec")
         return made.eval()
 
-    def codes(self, codec: Codec) -> NDArray[np.int16]:
-        """The codes of the unchanged pieces of train."""
-        path = self.work / "train" / "codes-0.npy"
-        if not path.exists():
-            waves = np.load(self.work / "train" / "waves-0.npy", mmap_mode="r")
-            np.save(path, quantised.codes_of(codec, waves))
-        found: NDArray[np.int16] = np.load(path)
-        return found
+    def codes(self, codec: Codec) -> tuple[NDArray[np.int16], ...]:
+        """The codes of the first variants of train."""
+        for variant, waves in enumerate(self.textures("train").waves[:CODED]):
+            path = self.work / "train" / f"codes-{variant}.npy"
+            if not path.exists():
+                np.save(path, quantised.codes_of(codec, waves))
+        paths = sorted((self.work / "train").glob("codes-*.npy"))
+        return tuple(np.load(path) for path in paths)
 
     def trio(self) -> joint.Trio:
         """The backbone with HierCon, SLS and MamBo."""
@@ -101,7 +94,6 @@ class Workshop:
             made = joint.fit(
                 self.textures("train"),
                 self.textures("dev"),
-                self.train,
                 MAMBO,
                 self.plan.seconds["joint"],
                 self._log("joint"),
@@ -119,7 +111,6 @@ class Workshop:
                 QAF,
                 parts,
                 self.textures("train"),
-                self.train,
                 self.plan.seconds["qaf"],
                 self._log("qaf"),
                 self.plan.seed + 4,
@@ -128,19 +119,16 @@ class Workshop:
         return made.eval()
 
     def aasist(self) -> Aasist:
-        """Sparse AASIST on the waveform."""
-        made = Aasist.build(AASIST)
+        """Sparse AASIST on its texture stem."""
+        made = Aasist.build(AASIST, "compact")
         if not self._load(made, "aasist"):
-            self.textures("train")
-            trained = sinc_loop.fit(
-                self.work / "train",
-                self.train,
+            made = graphs.fit(
+                self.textures("train"),
                 AASIST,
                 self.plan.seconds["aasist"],
                 self._log("aasist"),
                 self.plan.seed + 2,
             )
-            made.load_state_dict(trained.state_dict())
             self._keep(made, "aasist")
         return made.eval()
 
@@ -151,7 +139,7 @@ class Workshop:
         dev, train = self.textures("dev"), self.textures("train")
         kept = self.work / "dev-scores.json"
         if not kept.exists():
-            kept.write_text(json.dumps(ship.all_scores(trio, qaf, aasist, dev.waves)))
+            kept.write_text(json.dumps(ship.all_scores(trio, qaf, aasist, dev.waves[0])))
         logits = json.loads(kept.read_text())
         labels = [item.label for item in dev.items]
         licences, common = self.licences(), notes.get("", [])

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from core.backbones import SpeechBackbone
 from core.detectors.hiercon import HierCon
@@ -25,16 +25,15 @@ from core.detectors.sls import Sls
 from core.texture import TextureStem
 from training import warm
 from training.curve import eer_official, scores
-from training.data import Audio
 from training.losses import Loss, objective, targets
 from training.steps import Draws, follow, rate
 from training.textures import Textures
 
-PEAK, DECAY, DROPPED, EVERY = 8e-4, 0.05, 0.2, 150
-BATCH = 32
+PEAK, DECAY, DROPPED, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 0.1, 100
+BATCH, MEMORY = 32, 0.997
 FRAMES = 201  # of 64,600 samples
-SPARSE = 8  # in the first part of training one frame in eight: texture changes slowly
-SPARSE_UNTIL = 0.8  # share of the time
+SPARSE = 12  # in the first part of training one frame in twelve: texture changes slowly
+SPARSE_UNTIL = 0.85  # share of the time
 BACKBONE: dict[str, Any] = {
     "width": 96,
     "heads": 4,
@@ -79,10 +78,10 @@ class Trio(nn.Module):
         heard = self.backbone.encode(frames)._asdict()
         hidden = heard["hidden"]
         times = -(-FRAMES // hidden.shape[2])
-        long = hidden.repeat_interleave(times, 2)[:, :, :FRAMES] if times > 1 else hidden
+        fused = torch.einsum("bl,bltd->btd", self.sls.head.gates(hidden), hidden)
         return {
             "hiercon": self.hiercon.decide(heard).trace,
-            "sls": self.sls.decide({"hidden": long}).trace,
+            "sls": self.sls.head.read(fused.repeat_interleave(times, 1)[:, :FRAMES]),
             "mambo": self.mambo.decide(heard).trace,
         }
 
@@ -104,13 +103,25 @@ def calm_start(backbone: SpeechBackbone) -> None:
         layer.feed_forward.output_dense.weight.mul_(0.2)
 
 
-def batch_of(stem: TextureStem, blocks: Any, *, drop: float = 0.0) -> Tensor:
+def set_dropout(backbone: SpeechBackbone, probability: float) -> None:
+    """Dropout inside the layers, in training only: configurations have none."""
+    for part in backbone.model.encoder.layers.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = probability
+
+
+def batch_of(stem: TextureStem, blocks: NDArray[Any], *, drop: float = 0.0) -> Tensor:
     """Stored statistics (batch, blocks, width) -> frames (batch, frames, width)."""
     frames = stem.frames_of(torch.from_numpy(np.asarray(blocks, dtype=np.float32)), FRAMES)
     if drop:
         keep = (torch.rand(frames.shape[0], frames.shape[1], 1) >= drop) / (1 - drop)
         frames = frames * keep
     return frames.transpose(1, 2)
+
+
+def sparse(frames: Tensor, rng: np.random.Generator) -> Tensor:
+    """One frame in `SPARSE`, from a random one on."""
+    return frames[:, int(rng.integers(SPARSE)) :: SPARSE][:, : FRAMES // SPARSE]
 
 
 def eer(logits: list[float], labels: list[str]) -> float:
@@ -127,10 +138,9 @@ def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
     """EER of each detector on the stored dev pieces, in eval mode."""
     trio.eval()
     logits: dict[str, list[float]] = {name: [] for name in LOSSES}
-    for start in range(0, len(dev.blocks), BATCH):
-        frames = batch_of(trio.stem, dev.blocks[start : start + BATCH])
-        with torch.autocast("cpu", torch.bfloat16):
-            traces = trio.traces(frames)
+    for start in range(0, len(dev.items), BATCH):
+        frames = batch_of(trio.stem, dev.blocks[0][start : start + BATCH])[:, ::4]
+        traces = trio.traces(frames)
         for name, trace in traces.items():
             logits[name] += (trace["logits"][:, 0] - trace["logits"][:, 1]).float().tolist()
     labels: list[str] = [item.label for item in dev.items]
@@ -140,7 +150,6 @@ def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
 def fit(
     train: Textures,
     dev: Textures,
-    audio: Audio,
     mambo: Mapping[str, Any],
     seconds: float,
     log: Path,
@@ -150,35 +159,34 @@ def fit(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     trio = Trio(mambo)
-    some = rng.choice(len(train.blocks), min(2000, len(train.blocks)), replace=False)
-    rows = train.blocks[np.sort(some)][:, ::5].reshape(-1, train.blocks.shape[2])
-    trio.stem.fit(torch.from_numpy(rows.astype(np.float32)))
-    warm.start(trio.backbone, trio.stem, train, audio, rng)
+    rows = train.blocks[0][::2, ::5].astype(np.float32)
+    trio.stem.fit(torch.from_numpy(rows.reshape(-1, rows.shape[-1])))
+    warm.start(trio.backbone, trio.stem, train, rng)
+    set_dropout(trio.backbone, HIDDEN)
     mean = copy.deepcopy(trio).requires_grad_(False)  # noqa: FBT003 - torch's own signature
     kept = [p for p in trio.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(kept, PEAK, betas=(0.9, 0.98), weight_decay=DECAY)
-    draw, clips = Draws(audio, rng), len(audio.items)
-    variants = len(train.blocks) // clips
+    draw = Draws(train.items, rng)
+    labels = targets([item.label for item in train.items])
     curve, losses, step, started = list[dict[str, Any]](), list[list[float]](), 0, time.monotonic()
     while (share := (time.monotonic() - started) / seconds) < 1:
         trio.train()
         chosen = draw(BATCH)
-        target = targets([audio.items[index].label for index in chosen])
-        blocks = train.blocks[chosen + clips * rng.integers(variants, size=BATCH)]
+        target = labels[torch.from_numpy(chosen)]
+        blocks = train.take(chosen, train.variants(BATCH, rng))
         frames = batch_of(trio.stem, blocks, drop=DROPPED)
         if share < SPARSE_UNTIL:
-            frames = frames[:, int(rng.integers(SPARSE)) :: SPARSE][:, : FRAMES // SPARSE]
+            frames = sparse(frames, rng)
         for group in optimiser.param_groups:
             group["lr"] = PEAK * rate(share)
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            traces = trio.traces(frames)
+        traces = trio.traces(frames)
         each = [objective(LOSSES[name], trace, target)[0] for name, trace in traces.items()]
         optimiser.zero_grad()
         torch.stack(each).sum().backward()
         nn.utils.clip_grad_norm_(kept, 1.0)
         optimiser.step()
         step += 1
-        follow(mean, trio, step)
+        follow(mean, trio, step, MEMORY)
         losses.append([float(x.detach()) for x in each])
         if step % EVERY == 0:
             loss = dict(zip(LOSSES, np.mean(losses, 0).round(4).tolist(), strict=True))
@@ -188,4 +196,5 @@ def fit(
             losses.clear()
             log.write_text(json.dumps(curve, indent=1) + "\n")
             torch.save(mean.state_dict(), log.with_suffix(".pt"))
+    set_dropout(mean.backbone, 0.0)
     return mean.eval()

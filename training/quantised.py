@@ -1,5 +1,6 @@
 """QAF-Static's own part over a frozen compact backbone and codec, for a given time."""
 
+import copy
 import json
 import time
 from collections.abc import Mapping
@@ -15,10 +16,9 @@ from torch import nn
 from core.backbones import Codec, SpeechBackbone
 from core.detectors.qaf import QafStatic
 from core.texture import TextureStem
-from training.data import Audio
-from training.joint import BATCH, CE, DROPPED, FRAMES, SPARSE, SPARSE_UNTIL, batch_of
+from training.joint import BATCH, CE, DROPPED, SPARSE_UNTIL, batch_of, sparse
 from training.losses import objective, targets
-from training.steps import Draws, rate
+from training.steps import Draws, follow, rate
 from training.textures import Textures
 
 PEAK = 1e-3
@@ -38,23 +38,39 @@ def codes_of(codec: Codec, waves: NDArray[np.int16]) -> NDArray[np.int16]:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """What stays as it is: backbone, codec, and the codes of the first rows of the textures."""
+    """What stays as it is: backbone, codec, and the codes of the first variants of each clip."""
 
     backbone: SpeechBackbone
     codec: Codec
-    codes: NDArray[np.int16]
+    codes: tuple[NDArray[np.int16], ...]
+
+
+def logits(net: QafStatic, textures: Textures, codes: NDArray[np.int16]) -> list[float]:
+    """spoof_logit of the unchanged clips, whose codes are given."""
+    stem = cast("TextureStem", net.backbone.model.feature_extractor)
+    found: list[float] = []
+    with torch.inference_mode():
+        for start in range(0, len(textures.items), BATCH):
+            rows = slice(start, start + BATCH)
+            frames = batch_of(stem, textures.blocks[0][rows])
+            hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden
+            heard = {"hidden": hidden, "codes": torch.from_numpy(codes[rows].astype(np.int64))}
+            found += net.decide(heard).spoof_logit.tolist()
+    return found
 
 
 def fit(
     config: Mapping[str, Any],
     frozen: Frozen,
     train: Textures,
-    audio: Audio,
     seconds: float,
     log: Path,
     seed: int,
 ) -> QafStatic:
-    """Train the head for so many seconds, on the rows of `train` that have codes."""
+    """Train the head for so many seconds, on the variants of `train` that have codes.
+
+    The weights are an exponential mean over steps.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = QafStatic.build({**config, "codec_rms": LEVEL}, "compact")
@@ -65,31 +81,34 @@ def fit(
     net.head.mix.vectors.data.div_(net.head.mix.vectors.data.std())
     stem = cast("TextureStem", net.backbone.model.feature_extractor)
     net.eval()
+    mean = copy.deepcopy(net)
     kept = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(kept, PEAK, betas=(0.9, 0.98), weight_decay=0.05)
-    draw, clips = Draws(audio, rng), len(audio.items)
+    draw = Draws(train.items, rng)
+    labels = targets([item.label for item in train.items])
     curve, losses, step, started = list[dict[str, float]](), list[float](), 0, time.monotonic()
     while (share := (time.monotonic() - started) / seconds) < 1:
         chosen = draw(BATCH)
-        rows = chosen + clips * rng.integers(len(frozen.codes) // clips, size=BATCH)
-        target = targets([audio.items[index].label for index in chosen])
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            frames = batch_of(stem, train.blocks[rows], drop=DROPPED)
+        variants = train.variants(BATCH, rng, len(frozen.codes))
+        with torch.no_grad():
+            frames = batch_of(stem, train.take(chosen, variants), drop=DROPPED)
             if share < SPARSE_UNTIL:
-                frames = frames[:, int(rng.integers(SPARSE)) :: SPARSE][:, : FRAMES // SPARSE]
-            hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden.float()
+                frames = sparse(frames, rng)
+            hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden
+        codes = np.stack([frozen.codes[v][c] for v, c in zip(variants, chosen, strict=True)])
         for group in optimiser.param_groups:
             group["lr"] = PEAK * rate(share)
-        heard = {"hidden": hidden, "codes": torch.from_numpy(frozen.codes[rows].astype(np.int64))}
-        loss, _ = objective(CE, net.decide(heard).trace, target)
+        heard = {"hidden": hidden, "codes": torch.from_numpy(codes.astype(np.int64))}
+        loss, _ = objective(CE, net.decide(heard).trace, labels[torch.from_numpy(chosen)])
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(kept, 1.0)
         optimiser.step()
         step += 1
+        follow(mean, net, step)
         losses.append(float(loss.detach()))
         if step % 25 == 0:
             curve.append({"step": step, "share": round(share, 3), "loss": float(np.mean(losses))})
             losses.clear()
             log.write_text(json.dumps(curve, indent=1) + "\n")
-    return net.eval()
+    return mean.eval()

@@ -77,7 +77,7 @@ def save_detector(
     """One detector with its dev figures; None where its scores cannot be calibrated."""
     name = detector.name
     shared = name != "aasist"
-    card = _card(IDS[name], name, "compact" if shared else "paper", notes, licences)
+    card = _card(IDS[name], name, "compact", notes, licences)
     card |= {
         "config": json.loads(json.dumps(detector.config_dict())),
         "golden": {"spoof_logit": golden_logit(detector), "tolerance": GOLDEN_TOLERANCE},
@@ -157,7 +157,7 @@ def dimension_table(aasist: Aasist, train: Textures, each: int = 12) -> list[dic
     values = []
     with torch.inference_mode():
         for row in rows:
-            wave = torch.from_numpy(train.waves[row].astype(np.float32) / 32_768)
+            wave = torch.from_numpy(train.waves[0][row].astype(np.float32) / 32_768)
             values.append(aasist(wave[None]).trace["embedding"][0].numpy())
     attack = [train.items[row].family for row in rows]
     table = analyse(np.stack(values), attack).table()
@@ -180,7 +180,7 @@ def _card(
             "made_by": "python -m training compact",
         },
         "trained_on": ["corpus train (3,333 clips, 237 systems and human sources)", licences],
-        "recipe": "training/joint.py, training/quantised.py, training/sinc_loop.py",
+        "recipe": "training/joint.py, training/quantised.py, training/graphs.py",
         "command": COMMAND,
         "measured": [],
         "calibration": None,

@@ -1,14 +1,14 @@
 """What the loops that run for a given time share: draws, the rate, the mean of the weights."""
 
 import math
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.data import Audio
+from training.data import Item
 from training.recipe import Level
 from training.sampling import shares
 
@@ -18,8 +18,8 @@ LEVELS: tuple[Level, ...] = ("label", "family", "source")
 class Draws:
     """Clips by chance, as many human as machine-made, families and sources tempered."""
 
-    def __init__(self, audio: Audio, rng: np.random.Generator) -> None:
-        self.share = shares(audio.items, LEVELS, 0.4)
+    def __init__(self, items: Sequence[Item], rng: np.random.Generator) -> None:
+        self.share = shares(items, LEVELS, 0.4)
         self.rng = rng
 
     def __call__(self, count: int) -> NDArray[np.int64]:
@@ -37,16 +37,12 @@ def rate(share: float) -> float:
 def follow(mean: nn.Module, net: nn.Module, step: int, decay: float = 0.99) -> None:
     """Move the exponential mean of the weights one step on."""
     keep = min(decay, step / (step + 10))
-    for kept, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+    # parameters and buffers, not the state dict, which names a shared backbone several times
+    pairs = zip(
+        [*mean.parameters(), *mean.buffers()], [*net.parameters(), *net.buffers()], strict=True
+    )
+    for kept, new in pairs:
         if kept.is_floating_point():
-            kept.mul_(keep).add_(new, alpha=1 - keep)
+            kept.lerp_(new.detach(), 1 - keep)
         else:
             kept.copy_(new)
-
-
-def pieces(folder: Path) -> list[NDArray[np.int16]]:
-    """The variants of waves that are made so far, each (clips, samples)."""
-    return [
-        np.load(folder / f"waves-{path.stem.removeprefix('blocks-')}.npy", mmap_mode="r")
-        for path in sorted(folder.glob("blocks-*.npy"))
-    ]

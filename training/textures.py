@@ -1,9 +1,10 @@
 """Pieces of training audio, changed in several ways, with their texture: made once, used for hours.
 
-On two CPU cores the changes (codecs run as programs) and the statistics of `core.texture` cost more
-than a step of a compact network. So `VARIANTS` pieces of each clip are made before training: the
-first unchanged, the others through the recipe's augmentation. All random choices follow from the
-seed, the variant and the clip's place.
+On two CPU cores the changes and the statistics of `core.texture` cost more than a step of a compact
+network. So several variants of each clip are made before training: variant 0 is its unchanged head,
+the others are pieces of it or of its lossy version, most of them
+changed (`training.augment`: batched, lossy). All random choices follow from the seed, the variant
+and the order of the clips.
 """
 
 from dataclasses import dataclass
@@ -12,79 +13,86 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from core.texture import TextureConfig, TextureStem
-from training.augment.chain import augment
-from training.data import Audio, Item, crop, repeat
-from training.recipe import Augmentation, Crop
+from training.augment.batched import Changes, change
+from training.bank import Bank, head_batches
+from training.data import Item
 
-SAMPLES = 64_600
-WHOLE = Crop(samples=SAMPLES, train="random")
+SAMPLES, BATCH = 64_600, 32
+SECONDS = (1.5, 4.04)  # of a piece
+CHANGED, LOSSY = (
+    0.6,
+    0.35,
+)  # shares of the pieces that are changed, and of those from lossy versions
+UNCHANGED = 0.5  # share of variant 0 in what a network learns from
 
 
 @dataclass(frozen=True, slots=True)
 class Textures:
-    """Variants of clips: `waves` int16 (clips, samples), `blocks` float16 (clips, blocks, width).
+    """Variants of clips, in files that are mapped into memory.
 
-    Row r is variant r // len(items) of clip r % len(items), for as many variants as are made.
+    `waves` int16 (clips, samples) and `blocks` float16 (clips, blocks, width), one of each for
+    each variant.
     """
 
     items: tuple[Item, ...]
-    waves: NDArray[np.int16]
-    blocks: NDArray[np.float16]
+    waves: tuple[NDArray[np.int16], ...]
+    blocks: tuple[NDArray[np.float16], ...]
 
-    def spoofed(self) -> NDArray[np.float32]:
-        """1 for each row of machine-made speech, 0 for human speech."""
-        own = np.array([item.label == "spoof" for item in self.items], dtype=np.float32)
-        return np.tile(own, len(self.blocks) // len(self.items))
+    def variants(self, count: int, rng: np.random.Generator, limit: int | None = None) -> list[int]:
+        """A variant for each of `count` clips, the unchanged one as often as `UNCHANGED` says."""
+        others = min(len(self.blocks), limit or len(self.blocks)) - 1
+        if others < 1:
+            return [0] * count
+        changed = rng.random(count) >= UNCHANGED
+        drawn: list[int] = np.where(changed, rng.integers(1, others + 1, count), 0).tolist()
+        return drawn
 
-
-def piece(
-    audio: Audio, index: int, variant: int, seed: int, change: Augmentation, short: Crop
-) -> NDArray[np.int16]:
-    """One variant of one clip, (samples,)."""
-    rng = np.random.default_rng([seed, variant, index])
-    wave = audio.read(index).astype(np.float64) / 32_768
-    if variant:
-        wave = augment(wave, change.before_crop, rng)
-        wave = crop(wave, short, rng)
-        wave = augment(wave, change.after_crop, rng)
-    else:
-        wave = crop(wave, WHOLE, rng)
-    scaled = np.clip(np.round(repeat(wave, SAMPLES) * 32_768), -32_768, 32_767)
-    return scaled.astype(np.int16)
+    def take(self, clips: NDArray[np.int64], variants: list[int]) -> NDArray[np.float32]:
+        """Statistics of the clips in these variants: (clips, blocks, width)."""
+        rows = [self.blocks[v][c] for v, c in zip(variants, clips, strict=True)]
+        return np.stack(rows).astype(np.float32)
 
 
-def make(
-    audio: Audio,
-    folder: Path,
-    variant: int,
-    seed: int,
-    change: Augmentation,
-    short: Crop,
-    texture: TextureConfig,
-) -> None:
-    """Write one variant of every clip into the folder; what is there already stays."""
+def make(bank: Bank, lossy: Bank | None, folder: Path, variant: int, seed: int) -> None:
+    """Write one variant of every clip into the folder; what is there already stays.
+
+    Without lossy versions the variant is unchanged, as variant 0 is.
+    """
     done = folder / f"blocks-{variant}.npy"
     if done.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    stem = TextureStem(texture).eval()
-    waves = np.zeros((len(audio.items), SAMPLES), dtype=np.int16)
+    torch.manual_seed(seed + variant)
+    stem = TextureStem(TextureConfig()).eval()
+    waves: list[NDArray[np.int16]] = []
     blocks: list[NDArray[np.float16]] = []
     with torch.inference_mode():
-        for index in tqdm(range(len(audio.items)), desc=f"variant {variant}", mininterval=10):
-            waves[index] = piece(audio, index, variant, seed, change, short)
-            heard = torch.from_numpy(waves[index].astype(np.float32) / 32_768)
-            blocks.append(stem.statistics(heard[None])[0].half().numpy())
-    np.save(folder / f"waves-{variant}.npy", waves)
-    np.save(done, np.stack(blocks))
+        for rows in tqdm(head_batches(len(bank), BATCH), desc=f"variant {variant}", mininterval=10):
+            if variant and lossy is not None:
+                wave = _changed(bank, lossy, np.array(rows))
+            else:
+                wave = bank.heads(rows, SAMPLES)
+            blocks.append(stem.statistics(wave).half().numpy())
+            whole = (wave * 32_767).round().clamp(-32_768, 32_767)
+            waves.append(whole.to(torch.int16).numpy())
+    np.save(folder / f"waves-{variant}.npy", np.concatenate(waves))
+    np.save(done, np.concatenate(blocks))
 
 
-def read(audio: Audio, folder: Path) -> Textures:
+def _changed(bank: Bank, lossy: Bank, rows: NDArray[np.int64]) -> Tensor:
+    wave = bank.pieces(rows, SAMPLES, SECONDS)
+    other = lossy.pieces(rows, SAMPLES, SECONDS)
+    wave = torch.where(torch.rand(len(rows), 1) < LOSSY, other, wave)
+    return torch.where(torch.rand(len(rows), 1) < CHANGED, change(wave, Changes()), wave)
+
+
+def read(items: tuple[Item, ...], folder: Path) -> Textures:
     """All variants that were made, from memory-mapped files."""
     count = len(sorted(folder.glob("blocks-*.npy")))
-    waves = [np.load(folder / f"waves-{v}.npy", mmap_mode="r") for v in range(count)]
-    blocks = [np.load(folder / f"blocks-{v}.npy", mmap_mode="r") for v in range(count)]
-    return Textures(tuple(audio.items), np.concatenate(waves), np.concatenate(blocks))
+    waves = tuple(np.load(folder / f"waves-{v}.npy", mmap_mode="r") for v in range(count))
+    blocks = tuple(np.load(folder / f"blocks-{v}.npy", mmap_mode="r") for v in range(count))
+    return Textures(items, waves, blocks)

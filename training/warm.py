@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from core.backbones import SpeechBackbone
 from core.texture import LIMIT, TextureStem
-from training.data import Audio
 from training.steps import Draws, rate
 from training.textures import Textures
 
@@ -48,20 +47,20 @@ def start(
     backbone: SpeechBackbone,
     stem: TextureStem,
     train: Textures,
-    audio: Audio,
     rng: np.random.Generator,
     steps: int = STEPS,
 ) -> Shallow:
     """Train the projection of `backbone` in place; the small head comes back for inspection."""
     net = Shallow(backbone).train()
     optimiser = torch.optim.AdamW(net.parameters(), PEAK, weight_decay=0.05)
-    draw, clips = Draws(audio, rng), len(audio.items)
-    spoofed = torch.from_numpy(train.spoofed())
+    draw = Draws(train.items, rng)
+    spoofed = torch.tensor([float(item.label == "spoof") for item in train.items])
     for step in range(steps):
         rows = draw(BATCH)
-        rows = rows + clips * rng.integers(len(train.blocks) // clips, size=BATCH)
-        at = np.sort(rng.choice(train.blocks.shape[1], BLOCKS, replace=False))
-        blocks = scaled(stem, train.blocks[rows[:, None], at[None]])
+        at = np.sort(rng.choice(train.blocks[0].shape[1], BLOCKS, replace=False))
+        variants = train.variants(BATCH, rng)
+        pairs = zip(variants, rows, strict=True)
+        blocks = scaled(stem, np.stack([train.blocks[v][row][at] for v, row in pairs]))
         keep = (torch.rand(BATCH, 1, blocks.shape[2]) >= DROPPED) / (1 - DROPPED)
         for group in optimiser.param_groups:
             group["lr"] = PEAK * rate(step / steps)

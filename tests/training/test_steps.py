@@ -1,0 +1,55 @@
+"""What the loops that run for a given time share."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from training.steps import follow, rate
+
+
+class Two(nn.Module):
+    """Two parts that hold one layer, as detectors hold one backbone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared, self.norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+        self.again = self.shared
+
+
+def _tensor(value: torch.Tensor | None) -> torch.Tensor:
+    assert value is not None
+    return value
+
+
+def test_a_shared_layer_follows_once() -> None:
+    net = Two()
+    mean = copy.deepcopy(net)
+    with torch.no_grad():
+        mean.shared.weight.zero_()
+        net.shared.weight.fill_(1.0)
+    follow(mean, net, step=1_000, decay=0.9)
+    torch.testing.assert_close(mean.again.weight, torch.full((2, 2), 0.1))
+
+
+def test_counts_are_copied_and_running_means_follow() -> None:
+    net, mean = Two(), Two()
+    _tensor(net.norm.running_mean).fill_(1.0)
+    _tensor(net.norm.num_batches_tracked).fill_(7)
+    follow(mean, net, step=1_000, decay=0.5)
+    assert int(_tensor(mean.norm.num_batches_tracked)) == 7
+    torch.testing.assert_close(_tensor(mean.norm.running_mean), torch.full((2,), 0.5))
+
+
+def test_the_first_steps_are_forgotten() -> None:
+    net, mean = nn.Linear(1, 1), nn.Linear(1, 1)
+    follow(mean, net, step=0)
+    torch.testing.assert_close(mean.weight, net.weight)
+
+
+def test_rate_climbs_then_falls_to_nothing() -> None:
+    assert rate(0.05) == pytest.approx(0.5)
+    assert rate(0.1) == pytest.approx(1.0)
+    assert rate(0.55) == pytest.approx(0.5)
+    assert rate(1.0) == pytest.approx(0.0)

@@ -1,0 +1,153 @@
+"""Stored pieces and their texture, and the networks that learn from them."""
+
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from core.backbones import COMPACT_CODEC, Codec
+from core.texture import TextureConfig, TextureStem
+from training import graphs, joint, quantised, textures, warm
+from training.bank import Bank
+from training.data import Item
+from training.textures import Textures
+
+WIDTH = TextureConfig().width
+SMALL = {
+    "width": 16,
+    "layers": 6,
+    "heads": 2,
+    "ffn": 32,
+    "stem": "texture",
+    "positional_kernel": 4,
+}
+CODEC = {"filters": 4, "entries": 16}
+
+
+def bank_of(clips: int) -> Bank:
+    rng = np.random.default_rng(0)
+    waves = [rng.normal(0, 2_000, 30_000 + 999 * i).astype(np.int16) for i in range(clips)]
+    items = [
+        Item(f"U{i}", "spoof" if i % 2 else "bonafide", Path(f"{i}.flac"), source=f"s{i % 3}")
+        for i in range(clips)
+    ]
+    return Bank.of(items, waves, "cpu")
+
+
+def plain_set(clips: int = 48, variants: int = 2) -> Textures:
+    """Statistics in which every fortieth number tells the label."""
+    rng = np.random.default_rng(1)
+    items = tuple(
+        Item(f"U{i}", "spoof" if i % 2 else "bonafide", Path(f"{i}.flac"), source=f"s{i % 3}")
+        for i in range(clips)
+    )
+    blocks = rng.normal(size=(variants, clips, 40, WIDTH)).astype(np.float16)
+    blocks[:, 1::2, :, ::40] += 1.5
+    waves = np.zeros((variants, clips, 64_600), dtype=np.int16)
+    return Textures(items, tuple(waves), tuple(blocks))
+
+
+def test_variant_0_is_the_unchanged_head_and_its_statistics(tmp_path: Path) -> None:
+    bank = bank_of(2)
+    textures.make(bank, bank, tmp_path, 0, 7)
+    made = textures.read(bank.items, tmp_path)
+    head = bank.heads([1], textures.SAMPLES)
+    np.testing.assert_allclose(made.waves[0][1], head[0].numpy() * 32_767, atol=0.51)
+    wanted = TextureStem(TextureConfig()).statistics(head)[0]
+    np.testing.assert_allclose(made.blocks[0][1], wanted.numpy(), atol=2e-2, rtol=2e-3)
+
+
+def test_other_variants_follow_from_the_seed(tmp_path: Path) -> None:
+    bank = bank_of(2)
+    for folder in ("a", "b"):
+        textures.make(bank, bank, tmp_path / folder, 1, 7)
+    textures.make(bank, bank, tmp_path / "c", 1, 8)
+    one, same, other = (np.load(tmp_path / folder / "waves-1.npy") for folder in "abc")
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_half_of_what_is_taken_is_unchanged() -> None:
+    made, rng = plain_set(8, variants=3), np.random.default_rng(0)
+    drawn = made.variants(4_000, rng)
+    share = np.bincount(drawn, minlength=3) / 4_000
+    np.testing.assert_allclose(share, [0.5, 0.25, 0.25], atol=0.03)
+    assert set(made.variants(100, rng, limit=1)) == {0}
+    clips = np.array([3, 5])
+    np.testing.assert_array_equal(made.take(clips, [2, 0])[0], made.blocks[2][3])
+
+
+def counting() -> SimpleNamespace:
+    """A clock that goes on by one second each time it is read, so that seconds are steps."""
+    seconds = count()
+    return SimpleNamespace(monotonic=lambda: float(next(seconds)))
+
+
+def eer_of(logits: list[float], made: Textures) -> float:
+    return joint.eer(logits, [item.label for item in made.items])
+
+
+def test_sparse_aasist_learns_what_the_texture_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphs.start, "__defaults__", (60,))
+    for name, value in {"EVERY": 5, "BATCH": 16, "MEMORY": 0.9, "time": counting()}.items():
+        monkeypatch.setattr(graphs, name, value)
+    train, other = plain_set(), plain_set(24)
+    net = graphs.fit(train, {}, 60.0, tmp_path / "curve.json", 1)
+    assert eer_of(graphs.logits(net, other), other) < 0.2
+    assert (tmp_path / "curve.json").exists()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joint, "BACKBONE", SMALL)
+    for name, value in {"EVERY": 20, "BATCH": 16, "MEMORY": 0.9, "time": counting()}.items():
+        monkeypatch.setattr(joint, name, value)
+    monkeypatch.setattr(quantised, "BATCH", 16)
+    monkeypatch.setattr(quantised, "time", counting())
+    monkeypatch.setattr(warm.start, "__defaults__", (60,))
+
+
+@pytest.mark.usefixtures("small")
+def test_three_heads_learn_over_one_backbone_and_qaf_over_it(tmp_path: Path) -> None:
+    train, other = plain_set(), plain_set(24)
+    mambo = {"topology": 3, "ssm": "hydra", "repeats": 1, "units": 1, "width": 32}
+    trio = joint.fit(train, other, mambo, 40.0, tmp_path / "joint.json", 1)
+    assert max(joint.dev_eers(trio, other).values()) < 0.25
+    assert trio.sls.backbone is trio.hiercon.backbone is trio.mambo.backbone
+
+    codec = Codec(replace(COMPACT_CODEC, filters=4, entries=16))
+    codes = quantised.codes_of(codec, other.waves[0][:2])
+    assert codes.shape == (2, 8, codec.frames(64_600))
+    told: NDArray[np.int16] = (
+        np.random.default_rng(0).integers(0, 16, (48, 8, 303)).astype(np.int16)
+    )
+    frozen = quantised.Frozen(trio.backbone, codec, (told,))
+    before = {k: v.clone() for k, v in trio.backbone.state_dict().items()}
+    net = quantised.fit(
+        {"backbone": SMALL, "codec": CODEC, "ssl_layers": 4, "lstm": 16},
+        frozen,
+        train,
+        80.0,
+        tmp_path / "qaf.json",
+        1,
+    )
+    assert eer_of(quantised.logits(net, train, told), train) < 0.25
+    for name, value in net.backbone.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+
+
+@pytest.mark.usefixtures("small")
+def test_sls_reads_repeated_frames_as_its_head_would() -> None:
+    """The trio says frames again after the weighted sum; the head, given all of them, agrees."""
+    trio = joint.Trio({"topology": 3, "ssm": "hydra", "repeats": 1, "units": 1, "width": 32}).eval()
+    frames = torch.randn(2, 67, WIDTH)  # 67 x 3 = 201, so that the mean over time is the same
+    hidden = trio.backbone.encode(frames).hidden
+    whole = trio.sls.decide({"hidden": hidden.repeat_interleave(3, 2)}).trace["logits"]
+    torch.testing.assert_close(trio.traces(frames)["sls"]["logits"], whole, atol=1e-4, rtol=1e-4)
