@@ -293,7 +293,12 @@ def min_cllr(scores: ArrayLike, labels: Sequence[str]) -> float:
 
 
 def fit_rule(columns: Mapping[str, NDArray[np.float64]], spoofed: NDArray[np.bool_]) -> FusionRule:
-    """The rule of one subset: llrs of its detectors (n,) each, and which trials are spoofed."""
+    """The rule of one subset: llrs of its detectors (n,) each, and which trials are spoofed.
+
+    Logistic regression of the mean of the llrs, so that all weights are equal: detectors that were
+    trained on the same clips agree too much for weights of their own to be told apart on some
+    hundred trials (`training/ship.py` cross-validates it by source).
+    """
     names = tuple(columns)
     trials = np.column_stack([columns[name] for name in names])
     scored = np.isfinite(trials).all(axis=1)
@@ -303,7 +308,8 @@ def fit_rule(columns: Mapping[str, NDArray[np.float64]], spoofed: NDArray[np.boo
             f"No trials of both classes were scored by all of {', '.join(names)}; "
             "their fusion cannot be fitted."
         )
-    weights, intercept = _logistic(trials, spoofed)
+    (slope,), intercept = _logistic(trials.mean(axis=1, keepdims=True), spoofed)
+    weights = (slope / len(names),) * len(names)
     n_spoof = int(spoofed.sum())
     bounds = Bounds(len(spoofed) - n_spoof, n_spoof)
     llrs = np.clip(trials @ np.asarray(weights) + intercept, bounds.lower, bounds.upper)

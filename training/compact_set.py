@@ -33,7 +33,7 @@ MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1
 QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
 AASIST: dict[str, Any] = {}
 CODED = 3  # variants whose codes QAF-Static learns from
-SECONDS = {"codec": 720.0, "joint": 270.0, "qaf": 60.0, "aasist": 1320.0}  # of what ships
+SECONDS = {"codec": 720.0, "joint": 900.0, "qaf": 420.0, "aasist": 1300.0}  # of what ships
 
 
 @dataclass(frozen=True, slots=True)

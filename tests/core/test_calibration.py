@@ -165,6 +165,11 @@ def test_a_calibrated_detector_alone_is_left_as_it_is() -> None:
     assert rule.intercept == pytest.approx(0.0, abs=0.05)
 
 
+def test_the_rule_weighs_all_its_detectors_the_same() -> None:
+    rule = fusion_of_two().rules[frozenset({"aasist", "sls"})]
+    assert rule.weights["aasist"] == rule.weights["sls"] > 0
+
+
 def test_fusion_takes_the_trials_that_all_have() -> None:
     scores, labels = gaussians(30, 30)
     partial = scores.copy()

@@ -18,7 +18,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--work", type=Path, default=Path("runs/compact"), metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the checkpoints")
     parser.add_argument(
-        "--variants", type=int, default=2, help="changed pieces of each clip, and 1"
+        "--variants", type=int, default=10, help="of each clip: its unchanged head and pieces"
     )
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every stage's time")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
@@ -28,15 +28,27 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def run(args: argparse.Namespace) -> int:
     """All stages; the figures on dev are printed and kept beside the stages' results."""
     import json
+    import os
 
     import torch
 
+    from core import loading
+    from training import basis, ship
     from training.compact_set import Plan, Workshop, write_figures
 
     torch.set_num_threads(args.threads)
     seconds = {name: value * args.patience for name, value in Plan().seconds.items()}
     shop = Workshop(args.data, args.work, Plan(args.variants, seconds))
     figures = shop.ship(args.out, NOTES)
+    os.environ["SPOOFSCOPE_CHECKPOINTS"] = str(args.out)
+    logits = json.loads((args.work / "dev-scores.json").read_text())
+    dev = shop.dev.items
+    basis.write(
+        loading.select(),
+        [item.path for item in dev],
+        [item.label for item in dev],
+        {ship.IDS[name]: values for name, values in logits.items()},
+    )
     write_figures(args.work / "figures.json", figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
     return 0

@@ -6,10 +6,8 @@ NOTES: dict[str, list[str]] = {
         "recordings, many of whose pages state no licence.",
         "Trained for minutes on two CPU cores; checkpoints/README.md says what was tried and what "
         "came out. Not evidence of anything by itself.",
-        "The backbone hears texture (statistics of spectra over about 1.5 s), not content; it "
+        "The network hears texture (statistics of spectra over about 1.5 s), not content; it "
         "depends on fine spectral structure, so heavy codecs, low-pass and noise weaken it.",
-        "The position embedding of the backbone is silent (zero): its convolution came out wrong "
-        "in bfloat16 in training, and without it the float32 network scores better on dev.",
     ],
     "hiercon": ["Trained together with SLS and MamBo over one backbone, which is then frozen."],
     "sls": ["Trained together with HierCon and MamBo over one backbone, which is then frozen."],
@@ -20,14 +18,11 @@ NOTES: dict[str, list[str]] = {
     "qaf": [
         "The SSL branch is the first 12 of 24 layers of the shared compact backbone, not a WavLM.",
         "The codec is an EnCodec with 8 filters, trained for minutes on spectral distance (it "
-        "reconstructs poorly); its codebooks are residual k-means over its latents. Codes of the "
-        "unchanged pieces of train only.",
+        "reconstructs poorly); its codebooks are residual k-means over its latents.",
     ],
     "aasist": [
-        "The published architecture with fewer channels, on the waveform at unit variance, trained "
-        "from scratch for about 190 steps only. It has learned nothing that generalises: EER on "
-        "dev is at chance (55 %). It is shipped as it came out, is not calibrated and not fused; "
-        "do not rely on its score.",
+        "The published graph network behind a compact stem: texture in 16 bins of 500 Hz every "
+        "100 ms instead of sinc filters, which learned nothing in the hours at hand.",
         "Dimensions: nMI with the family of machine-made speech, on clips of train.",
     ],
 }
