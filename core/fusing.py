@@ -52,7 +52,8 @@ def how(detections: Sequence[Detection], fusion: Fusion | None = None) -> str:
     if not members:
         return "none: no calibrated detector"
     if fusion is not None and _covered(members, fusion):
-        return f"logistic regression of the mean llr of {names}, fitted on {fusion.dataset or 'a held-out set'}"
+        fitted = fusion.dataset or "a held-out set"
+        return f"logistic regression of the mean llr of {names}, fitted on {fitted}"
     if "," not in names:
         return f"the llr of {names} alone"
     return f"mean llr of {names} (no rule was fitted for these checkpoints)"
