@@ -32,8 +32,8 @@ from training.recipes import _compact as compact
 MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1, "width": 64}
 QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
 AASIST: dict[str, Any] = {}
-CODED = 3  # variants whose codes QAF-Static learns from
-SECONDS = {"codec": 720.0, "joint": 900.0, "qaf": 420.0, "aasist": 1300.0}  # of what ships
+CODED = 2  # variants whose codes QAF-Static learns from
+SECONDS = {"codec": 720.0, "joint": 900.0, "qaf": 360.0, "aasist": 1300.0}  # of what ships
 
 
 @dataclass(frozen=True, slots=True)
