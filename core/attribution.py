@@ -19,8 +19,8 @@ Neither is a cause: both say what this network reacts to.
 A clip shorter than the network's input is repeated inside the function that is attributed, so
 every repetition counts for the real audio it came from.
 
-captum computes the same with a number of steps fixed beforehand; the tests hold both methods
-against it, `benchmarks/attribution.py` the time.
+Occlusion is captum's `FeatureAblation`. Its integrated gradients take a number of steps fixed
+beforehand; the tests hold ours against them, `benchmarks/attribution.py` the time.
 """
 
 import math
@@ -31,6 +31,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from captum.attr import FeatureAblation
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -104,10 +105,12 @@ class Grid(NamedTuple):
         """(bins, frames): the number of each one's cell, row by row."""
         return self.bands[:, None] * len(self.time) + self.times
 
-    def masks(self) -> tuple[Tensor, ...]:
-        """Each cell's bins and frames: (bins, frames), bool."""
-        own = self.cells
-        return tuple(own == number for number in range(math.prod(self.shape)))
+    def read(self, effects: Tensor) -> NDArray[np.float32]:
+        """(1, bins, frames, 2), the same all over a cell -> (bands, times)."""
+        values = effects[0, :, :, 0].float().cpu()
+        out = values.new_zeros(math.prod(self.shape))
+        out[self.cells.flatten()] = values.flatten()
+        return out.reshape(self.shape).numpy()
 
     def summed(self, values: Tensor) -> NDArray[np.float32]:
         """(bins, frames) -> (bands, times)."""
@@ -121,7 +124,7 @@ def passes(window: Window, settings: Settings) -> tuple[int, int]:
     real = window.last - window.first
     times = _count(real, settings.occluded_seconds)
     cells = _count(real, settings.wide_seconds) * settings.occluded_bands
-    return quadrature.sizes(settings.steps)[-1], 2 + times + cells
+    return quadrature.sizes(settings.steps)[-1], 3 + times + cells
 
 
 def integrated_gradients(
@@ -197,10 +200,12 @@ def occlusion(
         scene = _Scene(detector, wave, window)
         function = scene.logit(())
         left = passes(window, settings)[1]
+        asked: list[Tensor] = []
 
         def ask(cells: Tensor) -> Tensor:
             nonlocal left
-            found = function(cells).cpu()
+            found = function(cells)
+            asked.append(found)
             left -= len(found)
             if on_passes is not None:
                 on_passes(len(found), left)
@@ -208,21 +213,29 @@ def occlusion(
 
         times = _grid(scene, settings.occluded_seconds, 1)
         cells = _grid(scene, settings.wide_seconds, settings.occluded_bands)
-        last, first = (float(ask(point)) for point in (scene.clip, scene.baseline))
+        first = float(ask(scene.baseline))
         by_time, by_cell = (
-            last - torch.cat([ask(scene.without(part)) for part in _batches(masks, settings.batch)])
-            for masks in (times.masks(), cells.masks())
+            grid.read(
+                FeatureAblation(ask).attribute(
+                    scene.clip,
+                    scene.baseline,
+                    feature_mask=grid.cells.to(scene.clip.device)[None, :, :, None],
+                    perturbations_per_eval=settings.batch,
+                )
+            )
+            for grid in (times, cells)
         )
+        last = float(asked[1])  # captum asks for the whole clip first
     note = (
         "How far the number falls when this part becomes noise of the same level and average "
         "spectrum; positive: it spoke for a spoof. The parts do not add up."
     )
     evidence = (
-        _evidence("occlusion.time", "Occlusion over time", by_time.numpy(), (times.time,), note),
+        _evidence("occlusion.time", "Occlusion over time", by_time[0], (times.time,), note),
         _evidence(
             "occlusion.spectrum",
             "Occlusion over time and frequency",
-            by_cell.reshape(cells.shape).numpy(),
+            by_cell,
             (cells.frequency, cells.time),
             note,
         ),
@@ -336,11 +349,6 @@ class _Scene:
         sound = self._sound(cells)
         places = torch.arange(self.samples, device=cells.device) % self.real
         return sound[:, places]
-
-    def without(self, parts: Sequence[Tensor]) -> Tensor:
-        """The clip, once for each part (bins, frames), that part taken from the baseline."""
-        masks = torch.stack(tuple(parts)).to(self.clip.device)[..., None]
-        return torch.where(masks, self.baseline, self.clip)
 
     def relaxed(self, cells: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
