@@ -129,11 +129,18 @@ def test_tensors_that_do_not_fit_are_named(root: Path) -> None:
         loading.load(store.find("one"))
 
 
+def test_a_size_that_a_detector_does_not_have_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Aasist, "sizes", ("paper",))
+    with pytest.raises(CheckpointError, match="has the size 'compact'; aasist exists as paper"):
+        loading.load(made(root, size="compact"))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"detector": "nobody"}, "this version knows .*aasist"),
-        ({"size": "compact"}, "channels starts with 32"),
         ({"config": {"k": 10**9}}, "k is from 1 to"),
         ({"config": {"channels": [1, 10**9, 1, 1]}}, "from 1 to 4096"),
         ({"config": {"colour": "red"}}, "no setting colour"),
