@@ -35,7 +35,8 @@ MAX_BARS = 64
 BARS_KEPT = 32  # of more than 64 labelled bars, the largest
 MAX_PANES = 8  # small multiples of a three-dimensional array
 ROW = 15  # pixels for a labelled row
-ROOM = 14  # letters in the left margin
+ROOM = 14  # letters in the left margin, small ones
+NARROW = 11  # from so many on they must be small
 LETTER = 6.6  # pixels
 
 
@@ -386,7 +387,8 @@ def _rows(names: list[str], *, fits: bool = False) -> dict[str, Any]:
     """Labels of rows: each one while there is room, in the margin or short enough for it."""
     cut = [name if fits else _short(name) for name in names]
     step = max(1, len(names) // 32)
-    return {
+    small = {} if fits or max(map(len, cut), default=0) < NARROW else {"tickfont": {"size": 9}}
+    return small | {
         "tickmode": "array",
         "tickvals": names[::step],
         "ticktext": cut[::step],
