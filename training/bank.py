@@ -50,20 +50,6 @@ class Bank:
     def __len__(self) -> int:
         return len(self.items)
 
-    @property
-    def spoofed(self) -> NDArray[np.bool_]:
-        """Which clips are machine-made, (clips,)."""
-        return np.array([item.label == "spoof" for item in self.items])
-
-    def joined(self, other: "Bank") -> "Bank":
-        """These clips, then the other's."""
-        return Bank(
-            self.items + other.items,
-            torch.cat([self.samples, other.samples]),
-            torch.cat([self.starts, other.starts + len(self.samples)]),
-            torch.cat([self.lengths, other.lengths]),
-        )
-
     def heads(self, rows: Sequence[int], size: int) -> Tensor:
         """The first `size` samples of clips, short ones said again: (rows, size) in [-1, 1)."""
         index = torch.as_tensor(rows, device=self.samples.device)

@@ -44,12 +44,6 @@ def test_a_piece_shorter_than_wanted_is_said_again() -> None:
     assert piece[10:20] == piece[:10]
 
 
-def test_joined_keeps_both_in_order() -> None:
-    both = bank_of(3, 5).joined(bank_of(4))
-    assert [item.utt_id for item in both.items] == ["U0", "U1", "U0"]
-    assert places(both.heads([1, 2], 4)) == [[1000, 1001, 1002, 1003], [0, 1, 2, 3]]
-
-
 @pytest.mark.parametrize(("count", "sizes"), [(5, [2, 2, 1]), (4, [2, 2]), (0, [])])
 def test_batches_cover_every_clip_once(count: int, sizes: list[int]) -> None:
     batches = head_batches(count, 2)

@@ -22,7 +22,7 @@ NOTES: dict[str, list[str]] = {
     ],
     "aasist": [
         "The published graph network behind a compact stem: texture in 16 bins of 500 Hz every "
-        "100 ms instead of sinc filters, which learned nothing in the hours at hand.",
+        "100 ms instead of sinc filters, which after 190 steps (22 minutes) were at chance.",
         "Dimensions: nMI with the family of machine-made speech, on clips of train.",
     ],
 }
