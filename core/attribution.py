@@ -9,33 +9,30 @@ out changes nothing until there is nothing left. The baseline is noise with the 
 and average spectrum, always the same noise. What a network would say of the clip if nothing but
 its long-term spectrum were left is thus the zero of all pictures.
 
-Integrated gradients (Sundararajan et al. 2017) add up: the parts sum to the detector's number for
-the clip minus that for the baseline. The integral is a Clenshaw-Curtis sum over the points of
-`core.quadrature`: each finer set holds the coarser one, so no pass is made twice, and the sum is
-made finer only until it adds up and has settled. The gap that is left (`delta`) is measured and
-stands in the caption. Occlusion asks once for each cell, needs no gradient and does not add up.
-Neither is a cause: both say what this network reacts to.
+Integrated gradients (Sundararajan et al. 2017; captum's, by Gauss-Legendre) add up: the parts sum
+to the detector's number for the clip minus that for the baseline, but for what the steps along the
+path miss. That gap (`delta`) is measured and stands in the caption. Parts may add up and still be
+in the wrong places, so where they do, they are held against those of half as many steps; parts
+that fail either test are called rough. Occlusion (captum's `FeatureAblation`) asks once for each
+cell, needs no gradient and does not add up. Neither is a cause: both say what this network reacts
+to.
 
 A clip shorter than the network's input is repeated inside the function that is attributed, so
 every repetition counts for the real audio it came from.
-
-Occlusion is captum's `FeatureAblation`. Its integrated gradients take a number of steps fixed
-beforehand; the tests hold ours against them, `benchmarks/attribution.py` the time.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from captum.attr import FeatureAblation
+from captum.attr import FeatureAblation, IntegratedGradients
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import quadrature
 from core.detectors.axes import numbered
 from core.detectors.base import Detector
 from core.sharing import device_of
@@ -44,7 +41,6 @@ from core.types import RATE, Axis, DetectorError, Evidence, Window
 FFT, HOP = 512, 128  # samples: 32 ms, 8 ms
 SEED = 20_261_120  # of the baseline's phases
 
-Item = TypeVar("Item")
 OnPasses = Callable[[int, int], None]  # (passes just made, most that are still to come)
 
 
@@ -54,17 +50,17 @@ class Settings:
 
     Attributes
     ----------
-    steps : the most points on the path of integrated gradients, each a forward and a backward
-        pass: 5, 9, 17, 33, 65 and so on; another number means the next smaller of these.
-    tolerance, settled : how far the parts may be from adding up, and from what they were with half
-        as many points, as shares of the sum of their sizes over time; then no more are asked for.
+    steps : points on the path of integrated gradients, 2 or more, each a forward and a backward
+        pass. Where the parts add up, half as many again, to see whether they have settled.
+    tolerance, settled : how far the parts may be from adding up, and from those of half as many
+        steps, as shares of the sum of their sizes over time, before they are called rough.
     batch : passes at once.
     seconds, bands : size of the cells that integrated gradients are summed into.
     occluded_seconds, occluded_bands : size of the cells that are taken away; each is a pass.
     wide_seconds : the same for cells of time and frequency.
     """
 
-    steps: int = 33
+    steps: int = 32
     tolerance: float = 0.05
     settled: float = 0.2
     batch: int = 4
@@ -112,8 +108,9 @@ class Grid(NamedTuple):
         out[self.cells.flatten()] = values.flatten()
         return out.reshape(self.shape).numpy()
 
-    def summed(self, values: Tensor) -> NDArray[np.float32]:
-        """(bins, frames) -> (bands, times)."""
+    def summed(self, effects: Tensor) -> NDArray[np.float32]:
+        """(1, bins, frames, 2) -> (bands, times)."""
+        values = effects[0].sum(-1).cpu()
         out = values.new_zeros(math.prod(self.shape))
         out.index_add_(0, self.cells.flatten(), values.flatten())
         return out.reshape(self.shape).float().numpy()
@@ -124,7 +121,7 @@ def passes(window: Window, settings: Settings) -> tuple[int, int]:
     real = window.last - window.first
     times = _count(real, settings.occluded_seconds)
     cells = _count(real, settings.wide_seconds) * settings.occluded_bands
-    return quadrature.sizes(settings.steps)[-1], 3 + times + cells
+    return 2 + settings.steps + settings.steps // 2, 4 + times + cells
 
 
 def integrated_gradients(
@@ -156,31 +153,33 @@ def integrated_gradients(
     with torch.inference_mode(mode=False), torch.enable_grad():
         scene = _Scene(detector, wave, window)
         grid = _grid(scene, settings.seconds, settings.bands)
-        path = _Path(scene)
-        sizes = quadrature.sizes(settings.steps)
-        shares = _Shares(np.zeros(grid.shape, np.float32), None)
-        for size in sizes:
-            for batch in _batches(path.missing(size), settings.batch):
-                path.walk(batch)
-                if on_passes is not None:
-                    on_passes(len(batch), sizes[-1] - len(path.slopes))
-            before, shares = shares, path.shares(size, grid)
-            change = path.numbers[1.0] - path.numbers[0.0]
-            delta = float(shares.over_time.sum(dtype=np.float64)) - change
-            whole = float(np.abs(shares.over_time).sum())
-            moved = float(np.abs(shares.over_time - before.over_time).sum())
-            if abs(delta) <= settings.tolerance * whole and moved <= settings.settled * whole:
-                rough = ""
-                break
-        else:
-            rough = " More steps would still change them: read them as rough."
+        path = scene.path()
+        ask = _counted(scene.logit(path.names), passes(window, settings)[0], on_passes)
+
+        def shares(steps: int) -> _Shares:
+            method = IntegratedGradients(ask)
+            own, *codec = method.attribute(
+                path.clip, path.baseline, n_steps=steps, internal_batch_size=settings.batch
+            )
+            return _Shares(grid.summed(own), scene.folded(codec[0], grid) if codec else None)
+
+        last = _number_with_gradient(detector, ask, path.clip)
+        with torch.no_grad():
+            first = float(ask(*path.baseline))
+        found = shares(settings.steps)
+        whole = float(np.abs(found.over_time).sum())
+        delta = float(found.over_time.sum(dtype=np.float64)) - (last - first)
+        sound = abs(delta) <= settings.tolerance * whole
+        if sound:
+            moved = np.abs(found.over_time - shares(settings.steps // 2).over_time).sum()
+            sound = float(moved) <= settings.settled * whole
+    rough = "" if sound else " More steps would still change them: read them as rough."
     sums = (
-        f"The parts add up to {change:+.2f}, the number for this window minus that for noise of "
-        f"the same level and average spectrum, with an error of {abs(delta):.2f} "
-        f"({len(path.slopes)} steps).{rough}"
+        f"The parts add up to {last - first:+.2f}, the number for this window minus that for noise "
+        f"of the same level and average spectrum, with an error of {abs(delta):.2f} "
+        f"({settings.steps} steps).{rough}"
     )
-    evidence = _gradient_evidence(grid, shares, sums)
-    return Attributed(evidence, path.numbers[1.0], path.numbers[0.0], delta)
+    return Attributed(_gradient_evidence(grid, found, sums), last, first, delta)
 
 
 def occlusion(
@@ -198,22 +197,10 @@ def occlusion(
     """
     with torch.inference_mode():
         scene = _Scene(detector, wave, window)
-        function = scene.logit(())
-        left = passes(window, settings)[1]
-        asked: list[Tensor] = []
-
-        def ask(cells: Tensor) -> Tensor:
-            nonlocal left
-            found = function(cells)
-            asked.append(found)
-            left -= len(found)
-            if on_passes is not None:
-                on_passes(len(found), left)
-            return found
-
+        ask = _counted(scene.logit(()), passes(window, settings)[1], on_passes)
         times = _grid(scene, settings.occluded_seconds, 1)
         cells = _grid(scene, settings.wide_seconds, settings.occluded_bands)
-        first = float(ask(scene.baseline))
+        first, last = float(ask(scene.baseline)), float(ask(scene.clip))
         by_time, by_cell = (
             grid.read(
                 FeatureAblation(ask).attribute(
@@ -225,7 +212,6 @@ def occlusion(
             )
             for grid in (times, cells)
         )
-        last = float(asked[1])  # captum asks for the whole clip first
     note = (
         "How far the number falls when this part becomes noise of the same level and average "
         "spectrum; positive: it spoke for a spoof. The parts do not add up."
@@ -255,62 +241,44 @@ class _Shares(NamedTuple):
         return own if self.codec is None else own + self.codec.sum(0)
 
 
-class _Path:
-    """The straight line from the baseline (0) to the clip (1), and the slopes met on it so far."""
+class _Path(NamedTuple):
+    """The two ends of a straight line, as what the function of those names takes."""
 
-    def __init__(self, scene: "_Scene") -> None:
-        self.scene = scene
-        ends = (scene.relaxed(scene.baseline), scene.relaxed(scene.clip))
-        self.names = tuple(ends[0])
-        self.starts = (scene.baseline, *ends[0].values())
-        self.spans = tuple(
-            last - first
-            for first, last in zip(self.starts, (scene.clip, *ends[1].values()), strict=True)
+    names: tuple[str, ...]  # of the features that have no gradient and are walked as well
+    baseline: tuple[Tensor, ...]
+    clip: tuple[Tensor, ...]
+
+
+def _counted(
+    function: Callable[..., Tensor], most: int, on_passes: OnPasses | None
+) -> Callable[..., Tensor]:
+    """The same function, which tells of every batch of passes it made."""
+    left = most
+
+    def ask(*inputs: Tensor) -> Tensor:
+        nonlocal left
+        found = function(*inputs)
+        left -= len(found)
+        if on_passes is not None:
+            on_passes(len(found), left)
+        return found
+
+    return ask
+
+
+def _number_with_gradient(
+    detector: Detector, function: Callable[..., Tensor], at: tuple[Tensor, ...]
+) -> float:
+    """The number there, or the error in our words; captum's are autograd's."""
+    cells = at[0].detach().requires_grad_()
+    number = function(cells, *at[1:])
+    slopes = number.requires_grad and torch.autograd.grad(number.sum(), cells, allow_unused=True)
+    if not slopes or slopes[0] is None:
+        raise DetectorError(
+            f"The number of {detector.label} has no gradient over its input, so it cannot be "
+            "divided among the parts of this window; occlusion works without gradients."
         )
-        self.function = scene.logit(self.names)
-        self.slopes: dict[float, tuple[Tensor, ...]] = {}  # times the span: shares, if constant
-        self.numbers: dict[float, float] = {}
-
-    def missing(self, size: int) -> tuple[float, ...]:
-        """The points of that set which were not walked yet."""
-        return tuple(point for point in quadrature.points(size) if point not in self.slopes)
-
-    def walk(self, at: Sequence[float]) -> None:
-        """A forward and a backward pass at each of these points, all at once."""
-        inputs = []
-        for start, span in zip(self.starts, self.spans, strict=True):
-            places = torch.tensor(at, dtype=start.dtype, device=start.device)
-            inputs.append(
-                (start + places.view(-1, *[1] * (start.ndim - 1)) * span).requires_grad_()
-            )
-        numbers = self.function(*inputs)
-        if not numbers.requires_grad:
-            raise _no_gradient(self.scene.detector)
-        slopes = torch.autograd.grad(numbers.sum(), inputs, allow_unused=True)
-        if slopes[0] is None:
-            raise _no_gradient(self.scene.detector)
-        for number, point in enumerate(at):
-            self.numbers[point] = float(numbers[number].detach())
-            self.slopes[point] = tuple(
-                (slope[number] * span[0]).sum(-1).detach().cpu()  # over real and imaginary part,
-                for slope, span in zip(slopes, self.spans, strict=True)  # or a vector's numbers
-            )
-
-    def shares(self, size: int, grid: "Grid") -> _Shares:
-        """The integral over the points of that set."""
-        weights = quadrature.weights(size)
-        own, *codec = (
-            torch.stack([w * s for w, s in zip(weights, column, strict=True)]).sum(0)
-            for column in zip(*(self.slopes[p] for p in quadrature.points(size)), strict=True)
-        )
-        return _Shares(grid.summed(own), self.scene.folded(codec[0], grid) if codec else None)
-
-
-def _no_gradient(detector: Detector) -> DetectorError:
-    return DetectorError(
-        f"The number of {detector.label} has no gradient over its input, so it cannot be divided "
-        "among the parts of this window; occlusion works without gradients."
-    )
+    return float(number.detach())
 
 
 class _Scene:
@@ -354,11 +322,17 @@ class _Scene:
         with torch.no_grad():
             return dict(self.detector.relaxed(self.detector.features(self.wave(cells))))
 
-    def folded(self, shares: Tensor, grid: Grid) -> NDArray[np.float32]:
-        """Rows over frames that divide the network's input -> rows over the cells of time.
+    def path(self) -> _Path:
+        """From the baseline to the clip, through what stands in for features as well."""
+        first, last = self.relaxed(self.baseline), self.relaxed(self.clip)
+        return _Path(tuple(first), (self.baseline, *first.values()), (self.clip, *last.values()))
+
+    def folded(self, effects: Tensor, grid: Grid) -> NDArray[np.float32]:
+        """(1, rows, frames that divide the network's input, D) -> (rows, cells of time).
 
         A frame on a repetition counts for the real audio it repeats.
         """
+        shares = effects[0].sum(-1).cpu()
         count = shares.shape[-1]
         middles = (torch.arange(count) + 0.5) * self.samples / count
         cells = ((middles % self.real) // grid.width).long().clamp_max(len(grid.time) - 1)
@@ -392,10 +366,6 @@ def _grid(scene: _Scene, seconds: float, bands: int) -> Grid:
 def _count(samples: int, seconds: float) -> int:
     """Cells of that length; the last takes up to half a cell more, or less, than the others."""
     return max(1, math.floor(samples / round(seconds * RATE) + 0.5))
-
-
-def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _evidence(

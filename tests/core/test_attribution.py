@@ -19,7 +19,7 @@ from tests.core.detectors.tiny import HIERCON, QAF, SAMPLES, SLS, scramble
 from tests.core.test_contract import built
 
 QUICK = Settings(
-    steps=17,
+    steps=16,
     batch=8,
     seconds=0.1,
     bands=4,
@@ -110,19 +110,52 @@ def test_gradients_find_where_the_number_comes_from() -> None:
     assert cells[0, 6:].max() < 0  # and the soft half less
 
 
-def test_gradients_are_those_of_captum() -> None:
-    """The same integral by captum, with many steps of another rule, on a smooth network."""
-    from captum.attr import IntegratedGradients
+class Ramp(Energy):
+    """A weighted sum of its input, later samples for more: a cell's share can be worked out."""
 
+    def decide(self, features: Features) -> Output:
+        weights = torch.linspace(-1, 2, self.samples)
+        return Output(features["wave"] @ weights * self.weight, {})
+
+
+def test_shares_of_a_sum_are_those_worked_out_by_hand() -> None:
+    """Each cell's difference from the baseline, made sound by itself and weighed."""
     from core.attribution import _grid, _Scene
 
-    detector, wave, window = detectors()[0], noise(SAMPLES), Window(0, SAMPLES)
-    found = by_key(integrated_gradients(detector, wave, window, replace(QUICK, settled=0.01)))
+    detector, wave, window = Ramp(8_000, 0, 0), noise(8_000), Window(0, 8_000)
+    found = integrated_gradients(detector, wave, window, QUICK)
     scene = _Scene(detector, wave, window)
-    shares = IntegratedGradients(scene.logit(())).attribute(
-        scene.clip, scene.baseline, n_steps=64, internal_batch_size=16
-    )
-    wanted = _grid(scene, QUICK.seconds, QUICK.bands).summed(shares.detach()[0].sum(-1))
+    grid = _grid(scene, QUICK.seconds, QUICK.bands)
+    change = torch.view_as_complex(scene.clip - scene.baseline)
+    weights = np.linspace(-1, 2, 8_000)
+    wanted = np.zeros(grid.shape)
+    for band, time in np.ndindex(grid.shape):
+        inside = (grid.bands == band)[:, None] & (grid.times == time)
+        shape = torch.hann_window(512)
+        part = torch.istft(change * inside, 512, HOP, window=shape, length=8_000)[0].numpy()
+        wanted[band, time] = (weights * part).sum()
+    assert by_key(found)["ig.spectrum"].values == pytest.approx(wanted, abs=1e-3)
+    assert np.abs(wanted).max() > 1
+    assert found.spoof_logit == pytest.approx((weights * wave).sum(), abs=1e-3)
+    assert found.delta == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("which", [0, 2], ids=["hiercon", "qaf"])
+def test_shares_are_a_plain_sum_of_slopes(which: int) -> None:
+    """The integral by hand: slopes in the middles of many equal steps, on smooth networks."""
+    from core.attribution import _grid, _Scene
+
+    detector, wave, window = detectors()[which], noise(SAMPLES), Window(0, SAMPLES)
+    found = by_key(integrated_gradients(detector, wave, window, replace(QUICK, steps=32)))
+    scene = _Scene(detector, wave, window)
+    _, starts, ends = path = scene.path()
+    number, total = scene.logit(path.names), torch.zeros_like(scene.clip)
+    for step in range(100):
+        place = [a + (step + 0.5) / 100 * (b - a) for a, b in zip(starts, ends, strict=True)]
+        place[0].requires_grad_()
+        total += torch.autograd.grad(number(*place).sum(), place[0])[0] / 100
+    effects = total * (scene.clip - scene.baseline)
+    wanted = _grid(scene, QUICK.seconds, QUICK.bands).summed(effects)
     largest = float(np.abs(wanted).max())
     assert found["ig.spectrum"].values == pytest.approx(wanted, abs=0.02 * largest)
 
@@ -153,28 +186,32 @@ class Wavy(Energy):
         return Output(torch.sin(0.05 * energy), {})
 
 
-def test_steps_are_taken_until_the_parts_add_up_and_no_more() -> None:
-    wave, window = two_tones(16_000), Window(0, 16_000)
+@pytest.mark.parametrize(
+    ("steps", "passes_made", "adds_up", "rough"),
+    [
+        (12, 2 + 12, False, True),  # no need to ask whether it has settled
+        (28, 2 + 28 + 14, True, True),  # half as many put the parts elsewhere
+        (40, 2 + 40 + 20, True, False),
+    ],
+)
+def test_parts_are_rough_unless_they_add_up_and_have_settled(
+    steps: int, passes_made: int, *, adds_up: bool, rough: bool
+) -> None:
     asked: list[int] = []
-
-    def steps(detector: Detector, most: int) -> tuple[int, Attributed]:
-        asked.clear()
-        settings = replace(QUICK, steps=most)
-        found = integrated_gradients(
-            detector, wave, window, settings, lambda made, left: asked.append(made)
-        )
-        return sum(asked), found
-
-    quick, _ = steps(Energy(16_000, 0, 16_000), 257)
-    assert quick == 9  # a quadratic adds up at once; the second set shows that it has settled
-    slow, wavy = steps(Wavy(16_000, 0, 8_000), 257)
-    assert slow > quick
-    assert wavy.delta is not None
-    assert abs(wavy.delta) < 0.05 * np.abs(by_key(wavy)["ig.time"].values).sum()
-    assert "rough" not in wavy.evidence[0].caption
-    assert f"({slow} steps)" in wavy.evidence[0].caption
-    _, cut = steps(Wavy(16_000, 0, 8_000), 5)
-    assert "read them as rough" in cut.evidence[0].caption
+    found = integrated_gradients(
+        Wavy(16_000, 0, 8_000),
+        two_tones(16_000),
+        Window(0, 16_000),
+        replace(QUICK, steps=steps),
+        lambda made, left: asked.append(made),
+    )
+    assert sum(asked) == passes_made
+    assert found.delta is not None
+    gap = abs(found.delta) / np.abs(by_key(found)["ig.time"].values).sum()
+    assert (gap < 0.01) == adds_up
+    for item in found.evidence:
+        assert ("read them as rough" in item.caption) == rough
+        assert f"({steps} steps)" in item.caption
 
 
 def test_it_ends_where_whoever_is_told_has_had_enough() -> None:
@@ -244,7 +281,7 @@ def test_occlusion_by_hand() -> None:
 @pytest.mark.parametrize("detector", detectors(), ids=["hiercon", "sls", "qaf"])
 def test_parts_of_real_networks_add_up(detector: Detector) -> None:
     wave = noise(SAMPLES)
-    settings = Settings(steps=65, batch=16, seconds=0.05)
+    settings = Settings(steps=64, batch=16, seconds=0.05)
     found = integrated_gradients(detector, wave, Window(800, 800 + SAMPLES), settings)
     change = found.spoof_logit - found.baseline_logit
     assert abs(change) > 1e-4
@@ -264,7 +301,7 @@ def test_every_registered_detector_can_be_attributed(name: str) -> None:
     detector = built(name, DETECTORS[name].sizes[-1])
     samples = detector.spec.samples
     wave, window = noise(samples) * np.linspace(0, 2, samples, dtype=np.float32), Window(0, samples)
-    settings = Settings(steps=9, batch=8, occluded_seconds=0.2, occluded_bands=2)
+    settings = Settings(steps=8, batch=8, occluded_seconds=0.2, occluded_bands=2)
     shares = integrated_gradients(detector, wave, window, settings)
     assert shares.delta is not None
     change = shares.spoof_logit - shares.baseline_logit
@@ -336,11 +373,19 @@ def test_the_cost_is_known_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
         return decide(self, features)
 
     monkeypatch.setattr(Energy, "decide", counted)
-    settings = replace(QUICK, settled=0)  # never content
+    settings = replace(QUICK, settled=0)  # nothing has settled enough
+    told: list[tuple[int, int]] = []
+
+    def tell(made: int, left: int) -> None:
+        told.append((sum(seen), left))
+
     gradients, occlusions = passes(window, settings)
-    integrated_gradients(detector, two_tones(16_000), window, settings)
-    assert sum(seen) == gradients == 17
+    integrated_gradients(detector, two_tones(16_000), window, settings, tell)
+    assert sum(seen) == gradients == 2 + 16 + 8
+    assert {made + left for made, left in told} == {gradients}
     seen.clear()
-    occlusion(detector, two_tones(16_000), window, QUICK)
+    told.clear()
+    occlusion(detector, two_tones(16_000), window, QUICK, tell)
     assert sum(seen) == occlusions
+    assert {made + left for made, left in told} == {occlusions}
     assert max(seen) <= QUICK.batch
