@@ -21,11 +21,12 @@ cumulative product, so nothing overflows however strong the decay or long the cl
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+from torch.nn import functional
 
 # Shorter chunks loop more, longer ones do more work a frame (and lose digits); 25 to 40 is flat.
 CHUNK, SHORTEST_CHUNK, LONGEST_CHUNK = 32, 24, 40
@@ -225,26 +226,25 @@ def ssd(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, chunk: int | Non
     return y.flatten(1, 2)[:, :length]
 
 
-def _read_between(B: Tensor, C: Tensor, written: Tensor, kept: Tensor) -> Tensor:
+def _read_between(
+    B: Tensor, C: Tensor, written: Tensor, kept: Tensor, *, backward: bool = False
+) -> Tensor:
     """What the frames of each chunk read of the state that enters it.
 
     B, C (batch, chunks, q, n), written (batch, chunks, q, heads x p) decayed to the chunk's end,
-    kept (batch, chunks, heads) -> as `written`. One state at a time: it stays in the cache.
+    kept (batch, chunks, heads) -> as `written`. With `backward` the state comes from the chunks
+    that follow. One state at a time: it stays in the cache.
     """
     width = written.shape[-1] // kept.shape[-1]
     kept = kept.repeat_interleave(width, -1).unsqueeze(2)  # (batch, chunks, 1, heads x p)
-    state = B.new_zeros(B.shape[0], B.shape[-1], written.shape[-1])
-    reads = []
-    chunks = zip(*(part.unbind(1) for part in (B, C, written, kept)), strict=True)
+    order = -1 if backward else 1
+    chunks = zip(*(part.unbind(1)[::order] for part in (B, C, written, kept)), strict=True)
+    write, _, values, _ = next(chunks)  # no state enters the first
+    state, reads = torch.bmm(write.mT, values), [torch.zeros_like(values)]
     for write, read, values, factor in chunks:
-        reads.append(torch.matmul(read, state))
-        state = torch.baddbmm(state * factor, write.transpose(1, 2), values)
-    return torch.stack(reads, dim=1)
-
-
-def delay(sequence: Tensor) -> Tensor:
-    """(batch, length, ...) one frame later: the first frame is zero, the last falls off."""
-    return torch.cat([torch.zeros_like(sequence[:, :1]), sequence[:, :-1]], dim=1)
+        reads.append(torch.bmm(read, state))
+        state = torch.addcmul(torch.bmm(write.mT, values), state, factor)
+    return torch.stack(reads[::order], dim=1)
 
 
 def quasi_separable(
@@ -254,10 +254,11 @@ def quasi_separable(
     B: tuple[Tensor, Tensor],
     C: tuple[Tensor, Tensor],
 ) -> Tensor:
-    """Hydra's mixing without its diagonal: Hwang et al. 2024, Sec. 3, two SSDs in one batch.
+    """Hydra's mixing without its diagonal: Hwang et al. 2024, Sec. 3, an SSD each way.
 
     A frame hears the frames before it through the forward pair and those after it through the
-    backward pair; each pass is delayed by a frame, so that neither holds the diagonal.
+    backward pair; each pass is delayed by a frame, so that neither holds the diagonal. Inside a
+    chunk both are one matrix, the forward pass below its diagonal and the backward pass above.
 
     Parameters
     ----------
@@ -269,10 +270,69 @@ def quasi_separable(
     -------
     (batch, length, heads, p), float32 at least.
     """
-    passes = [torch.cat([pair[0], pair[1].flip(1)]) for pair in (dt, B, C)]
-    both = delay(ssd(torch.cat([x, x.flip(1)]), passes[0], A, passes[1], passes[2]))
-    forward, backward = both.chunk(2)
-    return forward + backward.flip(1)
+    length, head = x.shape[1], x.shape[2:]
+    size = even_chunk(length)
+    with torch.autocast(x.device.type, enabled=False):
+        values = _chunked(at_least_float32(x), size)  # (batch, chunks, q, heads, p)
+        forward = _way(dt[0], A, B[0], functional.pad(C[0][:, :-1], (0, 0, 1, 0)), size)
+        backward = _way(dt[1], A, B[1], functional.pad(C[1][:, 1:], (0, 0, 0, 1)), size)
+        mixing = _mixing(forward, backward)
+        inside = torch.matmul(mixing, values.transpose(2, 3)).transpose(2, 3)
+
+        to_end = (forward.end[:, :, -1:] - forward.end).exp()
+        written = values * (forward.dt * to_end).unsqueeze(-1)
+        kept = forward.end[:, :, -1].exp()
+        before = _read_between(forward.B, forward.C, written.flatten(3), kept).unflatten(-1, head)
+        y = torch.addcmul(inside, before, forward.start.exp().unsqueeze(-1))
+
+        written = values * (backward.dt * backward.start.exp()).unsqueeze(-1)
+        kept = backward.end[:, :, -1].exp()
+        after = _read_between(backward.B, backward.C, written.flatten(3), kept, backward=True)
+        to_end = (backward.end[:, :, -1:] - backward.end).exp()
+        y = torch.addcmul(y, after.unflatten(-1, head), to_end.unsqueeze(-1))
+    return y.flatten(1, 2)[:, :length]
+
+
+class _Way(NamedTuple):
+    """One direction of Hydra, in chunks.
+
+    `start` and `end`: the logarithm of what is kept from the start of a chunk to that of a frame,
+    and to its end.
+    """
+
+    B: Tensor  # (batch, chunks, q, n)
+    C: Tensor  # of the neighbour that a frame hears first
+    dt: Tensor  # (batch, chunks, q, heads)
+    start: Tensor
+    end: Tensor
+
+
+def _way(dt: Tensor, A: Tensor, B: Tensor, C: Tensor, size: int) -> _Way:
+    B, C, dt = (_chunked(at_least_float32(part), size) for part in (B, C, dt))
+    end = (dt * at_least_float32(A)).cumsum(2)
+    return _Way(B, C, dt, functional.pad(end[:, :, :-1], (0, 0, 1, 0)), end)
+
+
+def _mixing(forward: _Way, backward: _Way) -> Tensor:
+    """What a frame hears of each other in its chunk: (batch, chunks, heads, q, q)."""
+    size = forward.B.shape[2]
+    above = torch.ones(size, size, dtype=torch.bool, device=forward.B.device).triu(1)
+
+    def rows(part: Tensor) -> Tensor:
+        return part.transpose(2, 3).unsqueeze(-1)
+
+    def columns(part: Tensor) -> Tensor:
+        return part.transpose(2, 3).unsqueeze(-2)
+
+    between = torch.where(
+        above,
+        columns(backward.start) - rows(backward.end),
+        rows(forward.start) - columns(forward.end),
+    )
+    between.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)  # before exp: it would overflow there
+    overlap = torch.where(above, *(torch.matmul(way.C, way.B.mT) for way in (backward, forward)))
+    steps = torch.where(above, columns(backward.dt), columns(forward.dt))
+    return between.exp_() * overlap.unsqueeze(2) * steps
 
 
 def gated_delta_rule(
