@@ -270,26 +270,16 @@ def quasi_separable(
     -------
     (batch, length, heads, p), float32 at least.
     """
-    length, head = x.shape[1], x.shape[2:]
+    length = x.shape[1]
     size = even_chunk(length)
     with torch.autocast(x.device.type, enabled=False):
         values = _chunked(at_least_float32(x), size)  # (batch, chunks, q, heads, p)
         forward = _way(dt[0], A, B[0], functional.pad(C[0][:, :-1], (0, 0, 1, 0)), size)
         backward = _way(dt[1], A, B[1], functional.pad(C[1][:, 1:], (0, 0, 0, 1)), size)
-        mixing = _mixing(forward, backward)
-        inside = torch.matmul(mixing, values.transpose(2, 3)).transpose(2, 3)
-
-        to_end = (forward.end[:, :, -1:] - forward.end).exp()
-        written = values * (forward.dt * to_end).unsqueeze(-1)
-        kept = forward.end[:, :, -1].exp()
-        before = _read_between(forward.B, forward.C, written.flatten(3), kept).unflatten(-1, head)
-        y = torch.addcmul(inside, before, forward.start.exp().unsqueeze(-1))
-
-        written = values * (backward.dt * backward.start.exp()).unsqueeze(-1)
-        kept = backward.end[:, :, -1].exp()
-        after = _read_between(backward.B, backward.C, written.flatten(3), kept, backward=True)
-        to_end = (backward.end[:, :, -1:] - backward.end).exp()
-        y = torch.addcmul(y, after.unflatten(-1, head), to_end.unsqueeze(-1))
+        mixed = torch.matmul(_mixing(forward, backward), values.transpose(2, 3))
+        inside = mixed.transpose(2, 3)
+        y = torch.addcmul(inside, *_from_other_chunks(values, forward, backward=False))
+        y = torch.addcmul(y, *_from_other_chunks(values, backward, backward=True))
     return y.flatten(1, 2)[:, :length]
 
 
@@ -333,6 +323,20 @@ def _mixing(forward: _Way, backward: _Way) -> Tensor:
     overlap = torch.where(above, *(torch.matmul(way.C, way.B.mT) for way in (backward, forward)))
     steps = torch.where(above, columns(backward.dt), columns(forward.dt))
     return between.exp_() * overlap.unsqueeze(2) * steps
+
+
+def _from_other_chunks(values: Tensor, way: _Way, *, backward: bool) -> tuple[Tensor, Tensor]:
+    """What frames read of the state that enters their chunk, and what of it is left for them.
+
+    (batch, chunks, q, heads, p) and (batch, chunks, q, heads, 1), to be multiplied.
+    """
+    whole = way.end[:, :, -1:]
+    to_end = whole - way.end
+    write, read = (way.start, to_end) if backward else (to_end, way.start)
+    written = values * (way.dt * write.exp()).unsqueeze(-1)
+    kept = whole.squeeze(2).exp()
+    heard = _read_between(way.B, way.C, written.flatten(3), kept, backward=backward)
+    return heard.unflatten(-1, values.shape[3:]), read.exp().unsqueeze(-1)
 
 
 def gated_delta_rule(
