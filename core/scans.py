@@ -320,7 +320,7 @@ def _mixing(forward: _Way, backward: _Way) -> Tensor:
         rows(forward.start) - columns(forward.end),
     )
     between.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)  # before exp: it would overflow there
-    overlap = torch.where(above, *(torch.matmul(way.C, way.B.mT) for way in (backward, forward)))
+    overlap = torch.where(above, backward.C @ backward.B.mT, forward.C @ forward.B.mT)
     steps = torch.where(above, columns(backward.dt), columns(forward.dt))
     return between.exp_() * overlap.unsqueeze(2) * steps
 

@@ -227,6 +227,8 @@ def test_the_chunked_scans_can_be_differentiated_twice() -> None:
         if fast is scans.ssd:
             needing = (needing[0], needing[1], arguments[2].requires_grad_(), *needing[3:])
         assert torch.autograd.gradgradcheck(fast, needing, fast_mode=True)
+    needing = tuple(argument.requires_grad_() for argument in hydra_arguments(4, batch=1))
+    assert torch.autograd.gradgradcheck(hydra_fast, needing, fast_mode=True)
 
 
 def test_only_block_boundaries_are_kept_for_the_gradient() -> None:
