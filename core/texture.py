@@ -2,9 +2,10 @@
 
 Frame t (20 ms, at the place of frame t of XLS-R) is described by statistics of spectra over a
 second or so around it: the mean and spread of each of 128 equally wide bands, how far it moves
-from one spectrum to the next, how far neighbouring bands lie apart, and how flat the spectrum is
-inside broader bands. Vocoders and codecs give themselves away in these; which of them help was
-chosen on `dev` and on folds of `train` without whole sources (checkpoints/README.md).
+from one spectrum to the next, how far neighbouring bands lie apart, how flat the spectrum is
+inside broader bands, and how the bands beat at the rate of the voice (`core.pulses`). Vocoders and
+codecs give themselves away in these; which of them help was chosen on `dev` and on folds of
+`train` without whole sources (checkpoints/README.md).
 
 Three choices make it calm:
 
@@ -25,11 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core import pulses
+
 FRAME, HOP, SHORT_HOP, FFT = 400, 320, 160, 512  # samples
 LONG, LONG_FFT = 1024, 1024  # samples of the spectra that resolve harmonics, every 20 ms
 BLOCK = 10  # short spectra in a block of 100 ms, over which statistics are summed first
 ACTIVE = 45.0  # dB below the loudest spectrum at which one counts half
-FLOOR = 1e-7  # of the mean power of the active part
+FLOOR = 1e-6  # of the mean power of the active part
 LIMIT = 4.0  # standard deviations
 FLAT_BANDS = 40
 EVERYWHERE = 0.02  # share of the whole window in the statistics of any frame
@@ -51,7 +54,7 @@ class TextureConfig:
     @property
     def width(self) -> int:
         """Numbers that describe a frame."""
-        return 8 * self.bands - 3 + 5 * FLAT_BANDS
+        return 8 * self.bands - 3 + 5 * FLAT_BANDS + pulses.WIDTH
 
 
 def filterbank(bands: int, bins: int) -> Tensor:
@@ -123,11 +126,14 @@ class TextureStem(nn.Module):
         )
         long = long / (mean[:, None, None] * (LONG / FRAME) + 1e-14)
         flat_long = _flatness(long, self.broad_long)
+        blocks = math.ceil(power.shape[1] / BLOCK)
+        beats, beating = pulses.pulses(wave, blocks, BLOCK * SHORT_HOP // pulses.HOP)
         return torch.cat(
             [
                 self._bands(level, active),
                 self._flat(_flatness(power, self.broad), active, step=False),
                 self._flat(flat_long, active[:, ::2][:, : flat_long.shape[1]], step=True),
+                self._around(beats, beating, 1),
             ],
             -1,
         )

@@ -21,13 +21,11 @@ from training.augment.batched import Changes, change
 from training.bank import Bank, head_batches
 from training.data import Item
 
-SAMPLES, BATCH = 64_600, 32
+SAMPLES, BATCH = 64_600, 8
 SECONDS = (1.5, 4.04)  # of a piece
-CHANGED, LOSSY = (
-    0.6,
-    0.35,
-)  # shares of the pieces that are changed, and of those from lossy versions
-UNCHANGED = 0.5  # share of variant 0 in what a network learns from
+LOSSY, CHANGED = 0.4, 0.75  # shares of the pieces from lossy versions, and of those then changed
+CHANGES = Changes(noise=0.4, snr=(8.0, 40.0), low_pass=0.25, gain=0.9, decibel=(9.0, 20.0))
+UNCHANGED = 0.4  # share of variant 0 in what a network learns from
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +74,9 @@ def make(bank: Bank, lossy: Bank | None, folder: Path, variant: int, seed: int) 
                 wave = _changed(bank, lossy, np.array(rows))
             else:
                 wave = bank.heads(rows, SAMPLES)
-            blocks.append(stem.statistics(wave).half().numpy())
-            whole = (wave * 32_767).round().clamp(-32_768, 32_767)
+            # rounded first: what 16 bits add to a quiet clip is part of what networks must bear
+            whole = (wave * 32_768).round().clamp(-32_768, 32_767)
+            blocks.append(stem.statistics(whole / 32_768).half().numpy())
             waves.append(whole.to(torch.int16).numpy())
     np.save(folder / f"waves-{variant}.npy", np.concatenate(waves))
     np.save(done, np.concatenate(blocks))
@@ -87,7 +86,7 @@ def _changed(bank: Bank, lossy: Bank, rows: NDArray[np.int64]) -> Tensor:
     wave = bank.pieces(rows, SAMPLES, SECONDS)
     other = lossy.pieces(rows, SAMPLES, SECONDS)
     wave = torch.where(torch.rand(len(rows), 1) < LOSSY, other, wave)
-    return torch.where(torch.rand(len(rows), 1) < CHANGED, change(wave, Changes()), wave)
+    return torch.where(torch.rand(len(rows), 1) < CHANGED, change(wave, CHANGES), wave)
 
 
 def read(items: tuple[Item, ...], folder: Path) -> Textures:

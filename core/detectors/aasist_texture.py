@@ -3,15 +3,16 @@
 The published network hears 70 sinc filters and learns from scratch what matters in them, for tens
 of epochs on tens of hours. Here its residual blocks are given what is known to matter: 16 bins of
 500 Hz, and in each bin the statistics of its bands (level, spread, movement, distance to the next
-band, flatness), every 100 ms, read by a linear layer of the bin's own. The blocks keep the length,
-as in the version of AASIST over wav2vec 2.0 (github.com/TakHemlata/SSL_Anti-spoofing), which pools
-before its blocks, not in them.
+band, flatness) and how they beat, every 100 ms, read by a linear layer of the bin's own. The blocks
+keep the length, as in the version of AASIST over wav2vec 2.0
+(github.com/TakHemlata/SSL_Anti-spoofing), which pools before its blocks, not in them.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core import pulses
 from core.texture import BLOCK, FLAT_BANDS, SHORT_HOP, TextureConfig, TextureStem
 
 BINS = 16  # of 500 Hz
@@ -19,7 +20,7 @@ STEP = BLOCK * SHORT_HOP  # samples from one temporal node to the next: 100 ms
 TEXTURE = TextureConfig()
 NARROW = (3, 6, 7)  # the kinds that look at pairs of bands, and so have one band less
 KINDS, FLATS = 8, 5
-IN_BIN = KINDS * TEXTURE.bands // BINS + FLATS * 2  # numbers that describe a bin
+IN_BIN = KINDS * TEXTURE.bands // BINS + (FLATS + pulses.KINDS) * 2  # numbers that describe a bin
 CHANNELS = 32  # what a bin's linear layer makes of them
 
 
@@ -40,6 +41,7 @@ class TexturePicture(nn.Module):
         bands, sizes = TEXTURE.bands, [TEXTURE.bands] * KINDS + [FLAT_BANDS] * FLATS
         for kind in NARROW:
             sizes[kind] -= 1
+        sizes += [pulses.BANDS] * pulses.KINDS  # two bands a bin already
         kinds = [_resized(part, bands) for part in blocks.split(sizes, -1)[:KINDS]]
         flats = [_resized(part, 2 * BINS) for part in blocks.split(sizes, -1)[KINDS:]]
         binned = torch.cat([_binned(part) for part in (*kinds, *flats)], 1)

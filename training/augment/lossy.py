@@ -33,7 +33,7 @@ class Lossy:
 
 CODECS = (
     Lossy("MP3", "MPEG_LAYER_III", levels=(0.5, 0.95)),
-    Lossy("OGG", "OPUS", levels=(0.4, 0.97)),
+    Lossy("OGG", "OPUS", levels=(0.6, 0.975)),
     Lossy("OGG", "VORBIS", levels=(0.3, 1.0)),
     Lossy("WAV", "GSM610", rate=8_000),
     Lossy("WAV", "ULAW", rate=8_000),

@@ -18,7 +18,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--work", type=Path, default=Path("runs/compact"), metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the checkpoints")
     parser.add_argument(
-        "--variants", type=int, default=10, help="of each clip: its unchanged head and pieces"
+        "--variants", type=int, default=6, help="of each clip: its unchanged head and pieces"
     )
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every stage's time")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     shop = Workshop(args.data, args.work, Plan(args.variants, seconds))
     figures = shop.ship(args.out, NOTES)
     os.environ["SPOOFSCOPE_CHECKPOINTS"] = str(args.out)
-    logits = json.loads((args.work / "dev-scores.json").read_text())
+    logits = json.loads((args.work / "dev-scores.json").read_text())["handled"]
     dev = shop.dev.items
     basis.write(
         loading.select(),

@@ -1,0 +1,101 @@
+"""From scores on dev to calibrations and fusion, and the pieces that the stages learn from."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.calibration import Calibration, Fusion, cllr, fit
+from training import ship
+from training.compact_set import Plan, Workshop
+from training.curve import eer_official, scores
+from training.textures import SAMPLES
+
+LABELS = ["bonafide", "spoof"] * 60
+SOURCES = [f"page {number // 8}" for number in range(120)]
+
+
+def numbers(seed: int, spread: float) -> dict[str, list[float]]:
+    """Two detectors that tell the labels apart, the less the wider the spread."""
+    rng = np.random.default_rng(seed)
+    truth = np.array([1.0 if label == "spoof" else -1.0 for label in LABELS])
+    return {name: (truth + rng.normal(0, spread, 120)).tolist() for name in ("hiercon", "sls")}
+
+
+@pytest.fixture(scope="module")
+def calibrations() -> dict[str, Calibration]:
+    return {name: fit(own, LABELS, "made") for name, own in numbers(1, 2.0).items()}
+
+
+def test_fusion_is_fitted_on_handled_clips_and_told_on_both(
+    tmp_path: Path, calibrations: dict[str, Calibration]
+) -> None:
+    plain, handled = numbers(0, 1.0), numbers(1, 2.0)
+    told = ship.save_fusion(tmp_path, (plain, handled), calibrations, LABELS, SOURCES)
+    made = Fusion.from_json((tmp_path / "fusion.json").read_text())
+    assert made.dataset == ship.HANDLED
+    assert dict(made.checkpoints) == {name: ship.IDS[name] for name in plain}
+    for what, own in (("plain", plain), ("handled", handled)):
+        llrs = [
+            made.llr({name: calibrations[name].llr(own[name][i]) for name in own})
+            for i in range(120)
+        ]
+        fused = np.array(llrs, dtype=float)
+        assert told[f"cllr_{what}"] == pytest.approx(cllr(fused, LABELS))
+        spoof = np.array(LABELS) == "spoof"
+        curve = eer_official(scores((-fused[~spoof]).tolist(), (-fused[spoof]).tolist()))
+        assert told[f"eer_{what}"] == pytest.approx(curve.value)
+    assert told["eer_plain"] < told["eer_handled"]
+    assert told["cllr_cross_validated"] > told["cllr_handled"]  # it was not fitted on these
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen noises with a manifest, half of them dev."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "flac").mkdir()
+    rng = np.random.default_rng(2)
+    rows = []
+    for number in range(16):
+        label = "spoof" if number % 2 else "bonafide"
+        split = "dev" if number < 8 else "train"
+        rows.append(
+            {
+                "utt_id": f"U{number}",
+                "split": split,
+                "label": label,
+                "system": "vocoder" if label == "spoof" else "-",
+                "system_family": "made" if label == "spoof" else "-",
+                "source_repo": f"page/{number % 3}",
+                "licence": "made here" if number % 4 else "",
+            }
+        )
+        wave = 0.05 * rng.standard_normal(20_000 + 500 * number)
+        soundfile.write(folder / "flac" / f"U{number}.flac", wave, 16_000)
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
+    corpus: Path, tmp_path: Path
+) -> None:
+    shop = Workshop(corpus, tmp_path, Plan(variants=3))
+    train, dev = shop.textures("train"), shop.textures("dev")
+    assert (len(train.blocks), len(dev.blocks)) == (3, 2)
+    assert train.blocks[2].shape[0] == len(train.items) == 8
+    handled = shop.handled(dev)
+    assert handled.shape == (8, SAMPLES)
+    as_they_are = (handled == dev.waves[0]).all(1)
+    assert (handled == np.where(as_they_are[:, None], dev.waves[0], dev.waves[1])).all()
+    assert 0 < as_they_are.sum() < 8
+    assert (shop.handled(dev) == handled).all()
+
+
+def test_licences_are_counted_over_train(corpus: Path, tmp_path: Path) -> None:
+    told = Workshop(corpus, tmp_path, Plan(variants=2)).licences()
+    assert told.endswith("made here (6); not stated (2)")
