@@ -62,6 +62,18 @@ def test_variant_0_is_the_unchanged_head_and_its_statistics(tmp_path: Path) -> N
     np.testing.assert_allclose(made.blocks[0][1], wanted.numpy(), atol=2e-2, rtol=2e-3)
 
 
+def test_statistics_are_those_of_the_16_bits_that_are_kept(tmp_path: Path) -> None:
+    """What rounding adds to a clip that was made quiet is heard in training as in use."""
+    bank = bank_of(2)
+    for variant in (0, 1):
+        textures.make(bank, bank, tmp_path, variant, 7)
+    made = textures.read(bank.items, tmp_path)
+    stem = TextureStem(TextureConfig()).eval()
+    for waves, blocks in zip(made.waves, made.blocks, strict=True):
+        wave = torch.from_numpy(waves.astype(np.float32) / 32_768)
+        np.testing.assert_allclose(blocks, stem.statistics(wave).numpy(), atol=2e-2, rtol=2e-3)
+
+
 def test_other_variants_follow_from_the_seed(tmp_path: Path) -> None:
     bank = bank_of(2)
     for folder in ("a", "b"):
@@ -72,11 +84,11 @@ def test_other_variants_follow_from_the_seed(tmp_path: Path) -> None:
     assert not np.array_equal(one, other)
 
 
-def test_half_of_what_is_taken_is_unchanged() -> None:
+def test_four_in_ten_of_what_is_taken_are_unchanged() -> None:
     made, rng = plain_set(8, variants=3), np.random.default_rng(0)
     drawn = made.variants(4_000, rng)
     share = np.bincount(drawn, minlength=3) / 4_000
-    np.testing.assert_allclose(share, [0.5, 0.25, 0.25], atol=0.03)
+    np.testing.assert_allclose(share, [0.4, 0.3, 0.3], atol=0.03)
     assert set(made.variants(100, rng, limit=1)) == {0}
     clips = np.array([3, 5])
     np.testing.assert_array_equal(made.take(clips, [2, 0])[0], made.blocks[2][3])
