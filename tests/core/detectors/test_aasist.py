@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from checkpoints.pth import read_pth
 from core.detectors.aasist import AASIST, AASIST_L, DENSE_320, SPARSE, Aasist, Config
-from core.tiling import sinc_edges, sinc_filters
+from core.tiling import sinc_edges, sinc_filters, tail
 from core.types import RATE, Window
 from tests.core.detectors.aasist_reference import Reference
 from tests.core.detectors.aasist_reference import sinc_filters as plain_filters
@@ -146,6 +147,44 @@ def test_training_equals_the_transcription_in_numbers_statistics_and_gradients()
         if name.endswith(("running_mean", "running_var")) and ".bn1." not in name:
             exactly(value, weights[name], msg=name)
     assert detector.state_dict()["encoder.0.0.bn2.num_batches_tracked"] == 1
+
+
+def test_gradient_of_the_wave_equals_the_transcription_with_frozen_weights() -> None:
+    """As attribution asks for it: in evaluation, of a network whose weights are not learned."""
+    detector = randomised(TINY).double().requires_grad_(False)
+    plain = Reference(detector.state_dict(), TINY.pool_ratios, k=TINY.k)
+    plain.filters = plain.filters.double()
+    wave, same = (waves(2, SHORT).double().requires_grad_() for _ in range(2))
+    plain(wave)[1].diff().sum().backward()
+    detector(same).trace["logits"].diff().sum().backward()
+    assert wave.grad is not None
+    assert wave.grad.any()
+    torch.testing.assert_close(same.grad, wave.grad, rtol=1e-9, atol=1e-12)
+    assert all(parameter.grad is None for parameter in detector.parameters())
+
+
+def test_ties_and_left_over_frames_go_where_max_pool_sends_them() -> None:
+    conv = nn.Conv2d(3, 3, (2, 3), padding=(0, 1))
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
+    around = torch.randint(0, 2, (2, 3, 5, 35), generator=torch.Generator().manual_seed(0)).float()
+    grad = torch.linspace(1, 2, 2 * 3 * 5 * 11).view(2, 3, 5, 11)
+    ours, wanted = around.clone().requires_grad_(), around.clone().requires_grad_()
+    found = tail(torch.ones(2, 3, 6, 35), ours, conv)
+    pooled = nn.functional.max_pool2d(wanted, (1, 3))
+    assert torch.equal(found, pooled)
+    found.backward(grad)
+    pooled.backward(grad)
+    assert torch.equal(cast("Tensor", ours.grad), cast("Tensor", wanted.grad))
+
+
+def test_a_second_way_back_is_refused() -> None:
+    """Memory of the first one is used again: silence about it would give wrong gradients."""
+    detector = randomised(TINY)
+    logits = detector(waves(1, SHORT)).trace["logits"].sum()
+    logits.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        logits.backward()
 
 
 def test_first_norm_is_dead() -> None:
