@@ -23,7 +23,7 @@ from training.data import Item
 
 SAMPLES, BATCH = 64_600, 8
 SECONDS = (1.5, 4.04)  # of a piece
-LOSSY, CHANGED = 0.4, 0.75  # shares of the pieces from lossy versions, and of those then changed
+LOSSY, CHANGED = 0.4, 0.75  # shares of pieces that are of lossy versions; that are then changed
 CHANGES = Changes(noise=0.4, snr=(8.0, 40.0), low_pass=0.25, gain=0.9, decibel=(9.0, 20.0))
 UNCHANGED = 0.4  # share of variant 0 in what a network learns from
 

@@ -10,7 +10,7 @@ NOTES: dict[str, list[str]] = {
         "the rate of the voice), not content; it depends on fine structure, so heavy codecs, "
         "low-pass and noise weaken it.",
         "Calibrated on dev as files get handled: a third of its clips as they are, the others as "
-        "pieces after a codec, a room, noise or a lost band, each clip once.",
+        "pieces, most of them after a codec, a room, noise or a lost band, each clip once.",
     ],
     "hiercon": ["Trained together with SLS and MamBo over one backbone, which is then frozen."],
     "sls": ["Trained together with HierCon and MamBo over one backbone, which is then frozen."],
