@@ -276,6 +276,15 @@ def little_speech(seconds: float) -> Notice:
     )
 
 
+def mostly_not_speech(spoken: float, sounding: float) -> Notice:
+    return Notice(
+        "mostly-not-speech",
+        f"Speech was found in only {spoken:.1f} of {sounding:.1f} s of sound. The detectors know "
+        "speech only; what they say of music or noise means nothing. Select the speech and score "
+        "that.",
+    )
+
+
 def no_speech() -> Notice:
     return Notice(
         "no-speech",

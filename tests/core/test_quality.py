@@ -245,6 +245,18 @@ def test_a_word_in_silence_is_too_little(tmp_path: Path) -> None:
     assert quality.refusal == sentences.little_speech(quality.speech_seconds)
 
 
+def test_a_little_speech_in_much_music_is_scored_with_a_warning(spoken: Wave) -> None:
+    music = np.tile(melody(), 2)
+    quality = measure(clip_of(np.concatenate([spoken[: 2 * RATE], music])))
+    assert quality.refusal is None
+    assert "mostly-not-speech" in codes(quality)
+    (said,) = (one.text for one in quality.notices if one.code == "mostly-not-speech")
+    assert said.startswith(f"Speech was found in only {quality.speech_seconds:.1f} of 1")
+    assert "mostly-not-speech" not in codes(
+        measure(clip_of(np.concatenate([spoken, music[:RATE]])))
+    )
+
+
 def test_only_findings_about_speech_can_be_overruled() -> None:
     assert measure(clip_of(tone(4))).may_overrule
     assert not measure(clip_of(np.zeros(RATE * 2))).may_overrule
