@@ -18,6 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.spectra import activity, spectra
+from core.types import RATE
+
 SIZE, HOP = 64, 16  # samples: 4 ms, 1 ms
 BANDS = 32  # of 250 Hz, the first around 250 Hz
 SPAN = 128  # spectra that a block looks at
@@ -44,26 +47,18 @@ def pulses(wave: Tensor, blocks: int, step: int) -> tuple[Tensor, Tensor]:
     (batch, blocks, WIDTH), kinds one after another with `BANDS` numbers each; where a band has no
     partner so far above it, 0. And weights (batch, blocks) in (0, 1).
     """
-    power = _spectra(wave)  # (batch, bands, spectra)
+    power = spectra(wave, SIZE, HOP, SIZE)[..., 1:].transpose(1, 2)  # (batch, bands, spectra)
     needed = torch.arange((blocks - 1) * step + SPAN, device=wave.device)
     power = power[..., needed.clamp_max(power.shape[-1] - 1)]
     loud = power.mean(1).unfold(-1, SPAN, step).mean(-1)  # (batch, blocks)
-    decibel = 10 * (loud / (loud.amax(1, keepdim=True) + 1e-14) + 1e-12).log10()
-    active = torch.sigmoid((decibel + ACTIVE) / 3)
-    mean = (loud * active).sum(1) / active.sum(1)
+    active, mean = activity(loud, ACTIVE)
     level = (power / (mean[:, None, None] + 1e-14) + FLOOR).log().unfold(-1, SPAN, step)
     moved = level - level.mean(-1, keepdim=True)  # (batch, bands, blocks, SPAN)
     window = torch.hann_window(SPAN, dtype=wave.dtype, device=wave.device)
     parts = torch.view_as_real(torch.fft.rfft(moved * window))  # (..., rates, 2)
-    rates = torch.fft.rfftfreq(SPAN, HOP / 16_000, device=wave.device)
+    rates = torch.fft.rfftfreq(SPAN, HOP / RATE, device=wave.device)
     kinds = torch.cat([_strengths(parts, rates), _agreement(parts, rates)], -1)
     return kinds.permute(0, 2, 3, 1).flatten(2), active
-
-
-def _spectra(wave: Tensor) -> Tensor:
-    window = torch.hann_window(SIZE, dtype=wave.dtype, device=wave.device)
-    spectrum = torch.fft.rfft(wave.unfold(-1, SIZE, HOP) * window)[..., 1:]
-    return torch.view_as_real(spectrum).square().sum(-1).transpose(1, 2)
 
 
 def _strengths(parts: Tensor, rates: Tensor) -> Tensor:

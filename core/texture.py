@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import pulses
+from core.spectra import activity, spectra
 
 FRAME, HOP, SHORT_HOP, FFT = 400, 320, 160, 512  # samples
 LONG, LONG_FFT = 1024, 1024  # samples of the spectra that resolve harmonics, every 20 ms
@@ -114,14 +115,12 @@ class TextureStem(nn.Module):
 
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
-        power = _spectra(wave, FRAME, SHORT_HOP, FFT)
+        power = spectra(wave, FRAME, SHORT_HOP, FFT)
         loud = power.mean(-1)  # (batch, short frames)
-        decibel = 10 * (loud / (loud.amax(1, keepdim=True) + 1e-14) + 1e-12).log10()
-        active = torch.sigmoid((decibel + ACTIVE) / 3)
-        mean = (loud * active).sum(1) / active.sum(1)  # (batch,)
+        active, mean = activity(loud, ACTIVE)
         power = power / (mean[:, None, None] + 1e-14)
         level = (power @ self.bank + FLOOR).log()
-        long = _spectra(
+        long = spectra(
             functional.pad(wave, ((LONG - FRAME) // 2, (LONG - FRAME) // 2)), LONG, HOP, LONG_FFT
         )
         long = long / (mean[:, None, None] * (LONG / FRAME) + 1e-14)
@@ -180,12 +179,6 @@ class TextureStem(nn.Module):
         ).transpose(1, 2)
         total = near + EVERYWHERE * sums.mean(1, keepdim=True)
         return total[..., :-1] / total[..., -1:].clamp_min(1e-6)
-
-
-def _spectra(wave: Tensor, samples: int, hop: int, size: int) -> Tensor:
-    window = torch.hann_window(samples, dtype=wave.dtype, device=wave.device)
-    spectrum = torch.fft.rfft(wave.unfold(-1, samples, hop) * window, n=size)
-    return torch.view_as_real(spectrum).square().sum(-1)
 
 
 def _flatness(power: Tensor, bank: Tensor) -> Tensor:
