@@ -55,10 +55,10 @@ class Textures:
         return np.stack(rows).astype(np.float32)
 
 
-def make(bank: Bank, lossy: Bank | None, folder: Path, variant: int, seed: int) -> None:
+def make(bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None:
     """Write one variant of every clip into the folder; what is there already stays.
 
-    Without lossy versions the variant is unchanged, as variant 0 is.
+    `lossy` has a lossy version of each clip, in the same order.
     """
     done = folder / f"blocks-{variant}.npy"
     if done.exists():
@@ -70,7 +70,7 @@ def make(bank: Bank, lossy: Bank | None, folder: Path, variant: int, seed: int) 
     blocks: list[NDArray[np.float16]] = []
     with torch.inference_mode():
         for rows in tqdm(head_batches(len(bank), BATCH), desc=f"variant {variant}", mininterval=10):
-            if variant and lossy is not None:
+            if variant:
                 wave = _changed(bank, lossy, np.array(rows))
             else:
                 wave = bank.heads(rows, SAMPLES)
