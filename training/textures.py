@@ -70,10 +70,7 @@ def make(bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None
     blocks: list[NDArray[np.float16]] = []
     with torch.inference_mode():
         for rows in tqdm(head_batches(len(bank), BATCH), desc=f"variant {variant}", mininterval=10):
-            if variant:
-                wave = _changed(bank, lossy, np.array(rows))
-            else:
-                wave = bank.heads(rows, SAMPLES)
+            wave = _changed(bank, lossy, np.array(rows)) if variant else bank.heads(rows, SAMPLES)
             # rounded first: what 16 bits add to a quiet clip is part of what networks must bear
             whole = (wave * 32_768).round().clamp(-32_768, 32_767)
             blocks.append(stem.statistics(whole / 32_768).half().numpy())
