@@ -50,14 +50,27 @@ class Bank:
     def __len__(self) -> int:
         return len(self.items)
 
+    def waves(self) -> list[NDArray[np.int16]]:
+        """The samples of each clip, in order."""
+        samples = self.samples.cpu().numpy()
+        spans = zip(self.starts.tolist(), self.lengths.tolist(), strict=True)
+        return [samples[start : start + length] for start, length in spans]
+
     def heads(self, rows: Sequence[int], size: int) -> Tensor:
         """The first `size` samples of clips, short ones said again: (rows, size) in [-1, 1)."""
         index = torch.as_tensor(rows, device=self.samples.device)
         return self._cut(index, torch.zeros_like(index), self.lengths[index], size)
 
-    def pieces(self, rows: NDArray[np.int64], size: int, seconds: tuple[float, float]) -> Tensor:
-        """A random piece of each clip, of a random length within `seconds`, said again to `size`.
+    def pieces(
+        self,
+        rows: NDArray[np.int64],
+        size: int,
+        seconds: tuple[float, float],
+        fills: tuple[float, float, float] = (1.0, 0.0, 0.0),
+    ) -> Tensor:
+        """A random piece of each clip, of a random length within `seconds`, filled up to `size`.
 
+        `fills` are the shares of pieces that are said again, followed by zeros, and reflected.
         (rows, size) in [-1, 1). Random numbers are torch's own, on the bank's device.
         """
         device = self.samples.device
@@ -66,11 +79,22 @@ class Bank:
         span = torch.empty(len(rows), device=device).uniform_(*seconds) * RATE
         length = torch.minimum(span.long().clamp(1, size), whole)
         start = (torch.rand(len(rows), device=device) * (whole - length + 1)).long()
-        return self._cut(index, torch.minimum(start, whole - length), length, size)
+        fill = None
+        if fills[0] < 1:
+            shares = torch.tensor(fills, device=device)
+            fill = torch.multinomial(shares, len(rows), replacement=True)[:, None]
+        return self._cut(index, torch.minimum(start, whole - length), length, size, fill)
 
-    def _cut(self, index: Tensor, start: Tensor, length: Tensor, size: int) -> Tensor:
-        time = torch.arange(size, device=self.samples.device)[None] % length[:, None]
-        return self.samples[(self.starts[index] + start)[:, None] + time].float() / 32_768
+    def _cut(
+        self, index: Tensor, start: Tensor, length: Tensor, size: int, fill: Tensor | None = None
+    ) -> Tensor:
+        at, length = torch.arange(size, device=self.samples.device)[None], length[:, None]
+        time = at % length
+        if fill is not None:  # 0 said again, 1 zeros, 2 reflected
+            turn = (2 * length - 2).clamp_min(1)
+            time = torch.where(fill == 2, torch.minimum(at % turn, turn - at % turn), time)
+        wave = self.samples[(self.starts[index] + start)[:, None] + time].float() / 32_768
+        return wave if fill is None else wave * ((fill != 1) | (at < length))
 
 
 def head_batches(count: int, batch: int) -> list[list[int]]:

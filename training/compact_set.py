@@ -1,6 +1,7 @@
 """The five compact checkpoints from the corpus, stage by stage, each stage's result kept.
 
-textures -> codec, its codes -> backbone with three heads -> QAF-Static -> AASIST -> cards.
+zoo, its copies -> textures -> codec, its codes -> backbone with three heads -> QAF-Static ->
+AASIST -> cards.
 Stages run for a given time; a stage whose result lies in the working folder is not run again.
 """
 
@@ -29,13 +30,26 @@ from training.corpus import read_splits
 from training.data import Audio
 from training.recipes import _compact as compact
 from training.textures import Textures
+from training.zoo import generators
+from training.zoo.copies import as_copies, beside, copies
+from training.zoo.fit import fit as fit_generator
+from training.zoo.generators import Generator
 
 MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1, "width": 64}
 QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
 AASIST: dict[str, Any] = {}
+COPIES = (
+    2  # of each human clip beside the clips of train, by generators of the zoo, in each variant
+)
 CODED = 2  # variants whose codes QAF-Static learns from
 PLAIN = 1 / 3  # share of the dev clips that calibrations hear unchanged
-SECONDS = {"codec": 720.0, "joint": 1200.0, "qaf": 360.0, "aasist": 1200.0}  # of what ships
+SECONDS = {
+    "zoo": 545.0,
+    "codec": 720.0,
+    "joint": 1200.0,
+    "qaf": 360.0,
+    "aasist": 1200.0,
+}  # of what ships
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +75,45 @@ class Workshop:
         audio = self.train if name == "train" else self.dev
         wanted = self.plan.variants if name == "train" else 2
         folder, seed = self.work / name, self.plan.seed
-        if any(not (folder / f"blocks-{variant}.npy").exists() for variant in range(wanted)):
-            bank = Bank.read(audio, "cpu")
-            lossy = versions(bank, seed, 1)
-            for variant in range(wanted):
-                textures.make(bank, lossy, folder, variant, seed)
-        return textures.read(tuple(audio.items), folder)
+        bank, made = Bank.read(audio, "cpu"), self.copies() if name == "train" else ()
+        items = beside(bank, made, COPIES, np.random.default_rng(seed)).items
+        for variant in range(wanted):
+            if not (folder / f"blocks-{variant}.npy").exists():
+                whole = beside(bank, made, COPIES, np.random.default_rng([seed, variant]))
+                lossy = versions(whole, seed + variant, 1)
+                textures.make(whole, lossy, folder, variant, seed)
+        return textures.read(items, folder)
+
+    def copies(self) -> tuple[Bank, ...]:
+        """The human clips of train through every generator of the zoo."""
+        human = self.human()
+        return tuple(self._copies(kind, human) for kind in generators.KINDS)
+
+    def human(self) -> Bank:
+        """The human clips of train."""
+        rows = [i for i, item in enumerate(self.train.items) if item.label == "bonafide"]
+        items = [self.train.items[i] for i in rows]
+        return Bank.of(items, [self.train.read(i) for i in rows], "cpu")
+
+    def _copies(self, kind: str, bank: Bank) -> Bank:
+        kept = self.work / "copies" / f"{kind}.npy"
+        if kept.exists():
+            return as_copies(bank, kind, np.load(kept))
+        copied = copies(self.generator(kind, bank), bank, self.plan.seed, kind)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kept, copied.samples.numpy())
+        return copied
+
+    def generator(self, kind: str, human: Bank) -> Generator:
+        """A vocoder or codec of the zoo, trained on the human clips."""
+        made = generators.build(kind)
+        if not self._load(made, f"zoo-{kind}"):
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            samples = human.samples.to(device).float() / 32_768
+            seconds, log = self.plan.seconds["zoo"], self._log(f"zoo-{kind}")
+            made = fit_generator(kind, samples, seconds, log, self.plan.seed).cpu()
+            self._keep(made, f"zoo-{kind}")
+        return made.eval()
 
     def codec(self) -> Codec:
         """The compact EnCodec, its codebooks settled by k-means."""

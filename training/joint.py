@@ -29,7 +29,7 @@ from training.losses import Loss, objective, targets
 from training.steps import Draws, follow, rate
 from training.textures import Textures
 
-PEAK, DECAY, DROPPED, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 0.15, 100
+PEAK, DECAY, DROPPED, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 0.2, 100
 BATCH, MEMORY = 32, 0.997
 FRAMES = 201  # of 64,600 samples
 SPARSE = 12  # in the first part of training one frame in twelve: texture changes slowly

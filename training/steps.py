@@ -12,14 +12,19 @@ from training.data import Item
 from training.recipe import Level
 from training.sampling import shares
 
-LEVELS: tuple[Level, ...] = ("label", "family", "source")
+TEMPER = 0.5  # a family or source is drawn by the root of its clips: a third of spoof is the zoo
+LEVELS: tuple[Level, ...] = ("family", "source")
 
 
 class Draws:
     """Clips by chance, as many human as machine-made, families and sources tempered."""
 
     def __init__(self, items: Sequence[Item], rng: np.random.Generator) -> None:
-        self.share = shares(items, LEVELS, 0.4)
+        self.share = np.zeros(len(items))
+        for label in {item.label for item in items}:
+            rows = [i for i, item in enumerate(items) if item.label == label]
+            self.share[rows] = shares([items[i] for i in rows], LEVELS, TEMPER)
+        self.share /= self.share.sum()
         self.rng = rng
 
     def __call__(self, count: int) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ from training.data import Item
 
 SAMPLES, BATCH = 64_600, 8
 SECONDS = (1.5, 4.04)  # of a piece
+FILLS = (0.6, 0.2, 0.2)  # shares of pieces said again, followed by zeros, reflected
 LOSSY, CHANGED = 0.4, 0.75  # shares of pieces that are of lossy versions; that are then changed
 CHANGES = Changes(noise=0.4, snr=(8.0, 40.0), low_pass=0.25, gain=0.9, decibel=(9.0, 20.0))
 UNCHANGED = 0.4  # share of variant 0 in what a network learns from
@@ -80,8 +81,8 @@ def make(bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None
 
 
 def _changed(bank: Bank, lossy: Bank, rows: NDArray[np.int64]) -> Tensor:
-    wave = bank.pieces(rows, SAMPLES, SECONDS)
-    other = lossy.pieces(rows, SAMPLES, SECONDS)
+    wave = bank.pieces(rows, SAMPLES, SECONDS, FILLS)
+    other = lossy.pieces(rows, SAMPLES, SECONDS, FILLS)
     wave = torch.where(torch.rand(len(rows), 1) < LOSSY, other, wave)
     return torch.where(torch.rand(len(rows), 1) < CHANGED, change(wave, CHANGES), wave)
 

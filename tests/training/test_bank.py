@@ -49,3 +49,16 @@ def test_batches_cover_every_clip_once(count: int, sizes: list[int]) -> None:
     batches = head_batches(count, 2)
     assert [len(batch) for batch in batches] == sizes
     assert [row for batch in batches for row in batch] == list(range(count))
+
+
+def test_pieces_may_end_in_zeros_or_turn_back() -> None:
+    wave = np.arange(1, 1_001, dtype=np.int16)
+    bank = Bank.of([Item("U", "bonafide", Path("u.flac"))], [wave], "cpu")
+    rows = np.zeros(1, np.int64)
+    heard = bank.pieces(rows, 2_500, (10.0, 10.0), (0.0, 1.0, 0.0))[0] * 32_768
+    np.testing.assert_array_equal(heard[:1_000], wave)
+    assert not heard[1_000:].any()
+    turned = bank.pieces(rows, 2_500, (10.0, 10.0), (0.0, 0.0, 1.0))[0] * 32_768
+    np.testing.assert_array_equal(turned[:1_000], wave)
+    np.testing.assert_array_equal(turned[1_000:1_999], wave[-2::-1])
+    np.testing.assert_array_equal(turned[1_998:2_500], wave[:502])

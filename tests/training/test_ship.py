@@ -12,6 +12,7 @@ from training import ship
 from training.compact_set import Plan, Workshop
 from training.curve import eer_official, scores
 from training.textures import SAMPLES
+from training.zoo.copies import FAMILY
 
 LABELS = ["bonafide", "spoof"] * 60
 SOURCES = [f"page {number // 8}" for number in range(120)]
@@ -84,10 +85,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
     corpus: Path, tmp_path: Path
 ) -> None:
-    shop = Workshop(corpus, tmp_path, Plan(variants=3))
+    shop = Workshop(corpus, tmp_path, Plan(variants=3, seconds={"zoo": 0.01}))
     train, dev = shop.textures("train"), shop.textures("dev")
     assert (len(train.blocks), len(dev.blocks)) == (3, 2)
-    assert train.blocks[2].shape[0] == len(train.items) == 8
+    assert train.blocks[2].shape[0] == len(train.items) == 8 + 2 * 4
+    made = [item.family for item in train.items[8:]]
+    assert made == [FAMILY] * 8
+    copied = np.load(tmp_path / "copies" / "flow.npy")
+    assert len(copied) == sum(len(wave) for wave in shop.human().waves())
     handled = shop.handled(dev)
     assert handled.shape == (8, SAMPLES)
     as_they_are = (handled == dev.waves[0]).all(1)

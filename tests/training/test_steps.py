@@ -1,12 +1,15 @@
 """What the loops that run for a given time share."""
 
 import copy
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from training.steps import follow, rate
+from training.data import Item
+from training.steps import Draws, follow, rate
 
 
 class Two(nn.Module):
@@ -53,3 +56,13 @@ def test_rate_climbs_then_falls_to_nothing() -> None:
     assert rate(0.1) == pytest.approx(1.0)
     assert rate(0.55) == pytest.approx(0.5)
     assert rate(1.0) == pytest.approx(0.0)
+
+
+def test_as_many_human_as_machine_made_are_drawn_whatever_there_are() -> None:
+    items = [Item(f"U{i}", "bonafide", Path("u"), source=f"s{i % 2}") for i in range(10)]
+    items += [Item(f"V{i}", "spoof", Path("v"), family="few") for i in range(10)]
+    items += [Item(f"W{i}", "spoof", Path("w"), family="many") for i in range(80)]
+    share = Draws(items, np.random.default_rng(0)).share
+    assert share[:10].sum() == pytest.approx(0.5)
+    few, many = share[10:20].sum(), share[20:].sum()
+    assert many / few == pytest.approx(8**0.5)  # tempered: not 8 to 1

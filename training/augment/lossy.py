@@ -70,9 +70,7 @@ def version(wave: Int16, seed: Sequence[int]) -> Int16:
 
 def versions(bank: Bank, seed: int, processes: int) -> Bank:
     """A lossy version of every clip, in the same order."""
-    samples = bank.samples.cpu().numpy()
-    starts, lengths = bank.starts.tolist(), bank.lengths.tolist()
-    waves = [samples[s : s + n] for s, n in zip(starts, lengths, strict=True)]
+    waves = bank.waves()
     seeds = list(zip(repeat(seed), range(len(waves)), strict=False))
     if processes < 2:
         made = [version(wave, one) for wave, one in zip(waves, seeds, strict=True)]
