@@ -4,6 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from torch.nn import functional
 from core.detectors.aasist import Aasist
 from training.losses import targets
 from training.steps import Draws, follow, rate
+from training.teacher import Teacher, lesson, mixed
 from training.textures import Textures
 
 PEAK, DECAY, DROPPED, BATCH, EVERY = 1.5e-3, 0.02, 0.2, 32, 100
 MEMORY, STEPS, WARM_BATCH = 0.995, 2000, 96
+LESSON = 2.0  # weight of the teacher's opinion against the labels
 
 
 def pictures(net: Aasist, blocks: NDArray[np.float32], drop: float) -> Tensor:
@@ -73,15 +76,45 @@ def logits(net: Aasist, textures: Textures) -> list[float]:
     return found
 
 
-def fit(train: Textures, config: Mapping[str, Any], seconds: float, log: Path, seed: int) -> Aasist:
-    """Train for so many seconds; the weights are an exponential mean over steps."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A network that was trained before, and who teaches it."""
+
+    before: Aasist
+    teacher: Teacher
+
+
+def _begin(
+    train: Textures, config: Mapping[str, Any], rng: np.random.Generator, taught: Taught | None
+) -> tuple[Aasist, float]:
+    """The network that training starts from, and the highest rate."""
     net = Aasist.build(config, "compact").train()
+    if taught is not None:
+        net.load_state_dict(taught.before.state_dict())
+        return net, PEAK / 2
     rows = train.blocks[0][::2, ::5].astype(np.float32)
     stem: Any = net.stem
     stem.texture.fit(torch.from_numpy(rows.reshape(-1, rows.shape[-1])))
     start(net, train, rng)
+    return net, PEAK
+
+
+def fit(
+    train: Textures,
+    config: Mapping[str, Any],
+    seconds: float,
+    log: Path,
+    seed: int,
+    taught: Taught | None = None,
+) -> Aasist:
+    """Train for so many seconds; the weights are an exponential mean over steps.
+
+    With `taught`, a network that was trained before goes on at half the rate, on mixtures of clips
+    and with the teacher's opinion beside the labels.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    net, peak = _begin(train, config, rng, taught)
     mean = copy.deepcopy(net).requires_grad_(False)  # noqa: FBT003 - torch's own signature
     optimiser = torch.optim.AdamW(net.parameters(), PEAK, weight_decay=DECAY)
     draw = Draws(train.items, rng)
@@ -91,11 +124,16 @@ def fit(train: Textures, config: Mapping[str, Any], seconds: float, log: Path, s
         chosen = draw(BATCH)
         blocks = train.take(chosen, train.variants(BATCH, rng))
         for group in optimiser.param_groups:
-            group["lr"] = PEAK * rate(share)
+            group["lr"] = peak * rate(share)
+        clips = BATCH if taught is None else BATCH // 2
+        blocks = np.concatenate([blocks[:clips], mixed(blocks, rng)[clips:]])
         found = net.decide({"picture": pictures(net, blocks, DROPPED)}).trace["logits"]
         loss = functional.cross_entropy(
-            found, labels[torch.from_numpy(chosen)], label_smoothing=0.05
+            found[:clips], labels[torch.from_numpy(chosen[:clips])], label_smoothing=0.05
         )
+        if taught is not None:
+            opinion = taught.teacher(torch.from_numpy(blocks).mean(1))
+            loss = loss + LESSON * lesson(found, opinion)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 2.0)

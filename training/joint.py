@@ -10,6 +10,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,10 +28,12 @@ from training import warm
 from training.curve import eer_official, scores
 from training.losses import Loss, objective, targets
 from training.steps import Draws, follow, rate
+from training.teacher import Teacher, lesson, mixed
 from training.textures import Textures
 
 PEAK, DECAY, DROPPED, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 0.2, 100
 BATCH, MEMORY = 32, 0.997
+LESSON = 2.0  # weight of the teacher's opinion against each detector's own loss
 FRAMES = 201  # of 64,600 samples
 SPARSE = 12  # in the first part of training one frame in twelve: texture changes slowly
 SPARSE_UNTIL = 0.85  # share of the time
@@ -147,6 +150,50 @@ def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
     return {name: round(eer(found, labels), 4) for name, found in logits.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A trio that was trained before, and who teaches it."""
+
+    before: Trio
+    teacher: Teacher
+
+
+def _losses(
+    traces: Mapping[str, Mapping[str, Tensor]],
+    target: Tensor,
+    taught: Taught | None,
+    blocks: NDArray[np.float32],
+) -> list[Tensor]:
+    """Each detector's own loss; if taught, on the first half, which are clips, and the lesson."""
+    if taught is None:
+        return [objective(LOSSES[name], trace, target)[0] for name, trace in traces.items()]
+    half, opinion = len(target) // 2, taught.teacher(torch.from_numpy(blocks).mean(1))
+    return [
+        objective(LOSSES[name], {k: v[:half] for k, v in trace.items()}, target[:half])[0]
+        + LESSON * lesson(trace["logits"], opinion)
+        for name, trace in traces.items()
+    ]
+
+
+def _begin(
+    train: Textures, mambo: Mapping[str, Any], rng: np.random.Generator, taught: Taught | None
+) -> tuple[Trio, float]:
+    """The trio that training starts from, and the highest rate."""
+    trio = Trio(mambo)
+    if taught is not None:
+        trio.load_state_dict(taught.before.state_dict())
+        return trio, PEAK / 2
+    rows = train.blocks[0][::2, ::5].astype(np.float32)
+    trio.stem.fit(torch.from_numpy(rows.reshape(-1, rows.shape[-1])))
+    warm.start(trio.backbone, trio.stem, train, rng)
+    return trio, PEAK
+
+
+def _entry(step: int, share: float, loss: list[float], eers: dict[str, float]) -> dict[str, Any]:
+    told = dict(zip(LOSSES, loss, strict=True))
+    return {"step": step, "share": round(share, 3), "loss": told, "dev": eers}
+
+
 def fit(
     train: Textures,
     dev: Textures,
@@ -154,14 +201,16 @@ def fit(
     seconds: float,
     log: Path,
     seed: int,
+    taught: Taught | None = None,
 ) -> Trio:
-    """Train the trio for so many seconds; the exponential mean of the weights comes back."""
+    """Train the trio for so many seconds; the exponential mean of the weights comes back.
+
+    With `taught`, a trio that was trained before goes on at half the rate, on mixtures of clips
+    and with the teacher's opinion beside the labels.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    trio = Trio(mambo)
-    rows = train.blocks[0][::2, ::5].astype(np.float32)
-    trio.stem.fit(torch.from_numpy(rows.reshape(-1, rows.shape[-1])))
-    warm.start(trio.backbone, trio.stem, train, rng)
+    trio, peak = _begin(train, mambo, rng, taught)
     set_dropout(trio.backbone, HIDDEN)
     mean = copy.deepcopy(trio).requires_grad_(False)  # noqa: FBT003 - torch's own signature
     kept = [p for p in trio.parameters() if p.requires_grad]
@@ -174,13 +223,15 @@ def fit(
         chosen = draw(BATCH)
         target = labels[torch.from_numpy(chosen)]
         blocks = train.take(chosen, train.variants(BATCH, rng))
+        if taught is not None:
+            blocks = np.concatenate([blocks[: BATCH // 2], mixed(blocks, rng)[BATCH // 2 :]])
         frames = batch_of(trio.stem, blocks, drop=DROPPED)
         if share < SPARSE_UNTIL:
             frames = sparse(frames, rng)
         for group in optimiser.param_groups:
-            group["lr"] = PEAK * rate(share)
+            group["lr"] = peak * rate(share)
         traces = trio.traces(frames)
-        each = [objective(LOSSES[name], trace, target)[0] for name, trace in traces.items()]
+        each = _losses(traces, target, taught, blocks)
         optimiser.zero_grad()
         torch.stack(each).sum().backward()
         nn.utils.clip_grad_norm_(kept, 1.0)
@@ -189,10 +240,8 @@ def fit(
         follow(mean, trio, step, MEMORY)
         losses.append([float(x.detach()) for x in each])
         if step % EVERY == 0:
-            loss = dict(zip(LOSSES, np.mean(losses, 0).round(4).tolist(), strict=True))
-            curve.append(
-                {"step": step, "share": round(share, 3), "loss": loss, "dev": dev_eers(mean, dev)}
-            )
+            loss = np.mean(losses, 0).round(4).tolist()
+            curve.append(_entry(step, share, loss, dev_eers(mean, dev)))
             losses.clear()
             log.write_text(json.dumps(curve, indent=1) + "\n")
             torch.save(mean.state_dict(), log.with_suffix(".pt"))

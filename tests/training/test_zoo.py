@@ -1,7 +1,9 @@
 """Vocoders and codecs that copy human speech."""
 
 import json
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from training.bank import Bank
 from training.data import Item
+from training.zoo import fit as fitting
 from training.zoo import generators
 from training.zoo.copies import FAMILY, as_copies, beside, copies, copy
 from training.zoo.critics import Critics, Periods, critics_loss, generator_loss
@@ -132,10 +135,14 @@ def test_pieces_are_of_the_wave_and_of_one_level() -> None:
     torch.testing.assert_close(at_level(torch.zeros(1, 10)), torch.zeros(1, 10))
 
 
-def test_fit_follows_the_wave_it_hears(tmp_path: Path) -> None:
+def test_fit_follows_the_wave_it_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty steps on a clock that counts them, the last sixteen against critics."""
+    clock = SimpleNamespace(monotonic=count().__next__)
+    for name, value in {"time": clock, "BATCH": 2, "MEMORY": 0.5}.items():
+        monkeypatch.setattr(fitting, name, value)
     time = torch.arange(64_000) / 16_000
     samples = 0.1 * torch.sin(2 * torch.pi * 220 * time) * (1 + torch.sin(2 * torch.pi * 3 * time))
-    made = fit("vocos", samples, 6.0, tmp_path / "log.json", 3)
+    made = fit("vocos", samples, 20.0, tmp_path / "log.json", 3)
     assert not made.training
     torch.manual_seed(3)
     fresh = generators.build("vocos").eval()
@@ -144,7 +151,7 @@ def test_fit_follows_the_wave_it_hears(tmp_path: Path) -> None:
     def far(generator: Generator) -> float:
         return float((mel(generator.copy(wave)) - mel(wave)).abs().mean())
 
-    assert far(made) < far(fresh)
+    assert far(made) < 0.95 * far(fresh)  # the rate is still rising
     assert json.loads((tmp_path / "log.json").read_text())[0]["step"] == 1
 
 

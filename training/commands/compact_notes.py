@@ -4,8 +4,9 @@ NOTES: dict[str, list[str]] = {
     "": [
         "For research and evaluation. Trained on about three hours of public demonstration "
         "recordings, many of whose pages state no licence.",
-        "Trained for minutes on two CPU cores; checkpoints/README.md says what was tried and what "
-        "came out. Not evidence of anything by itself.",
+        "Trained for minutes on two CPU cores, after nine minutes of one GPU for the vocoders and "
+        "codecs whose copies of human clips it learned from, too; checkpoints/README.md says what "
+        "was tried and what came out. Not evidence of anything by itself.",
         "The network hears texture (statistics of spectra over about 1.5 s, and how bands beat at "
         "the rate of the voice), not content; it depends on fine structure, so heavy codecs, "
         "low-pass and noise weaken it.",
