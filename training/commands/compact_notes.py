@@ -1,5 +1,9 @@
 """What the cards of the compact checkpoints say of themselves, in words."""
 
+TAUGHT = (
+    "Trained by the labels first, then by the opinion of a kernel machine on the same statistics, "
+    "too (training/teacher.py)."
+)
 NOTES: dict[str, list[str]] = {
     "": [
         "For research and evaluation. Trained on about three hours of public demonstration "
@@ -13,9 +17,16 @@ NOTES: dict[str, list[str]] = {
         "Calibrated on dev as files get handled: a third of its clips as they are, the others as "
         "pieces, most of them after a codec, a room, noise or a lost band, each clip once.",
     ],
-    "hiercon": ["Trained together with SLS and MamBo over one backbone, which is then frozen."],
-    "sls": ["Trained together with HierCon and MamBo over one backbone, which is then frozen."],
+    "hiercon": [
+        TAUGHT,
+        "Trained together with SLS and MamBo over one backbone, which is then frozen.",
+    ],
+    "sls": [
+        TAUGHT,
+        "Trained together with HierCon and MamBo over one backbone, which is then frozen.",
+    ],
     "mambo": [
+        TAUGHT,
         "MamBo-3-Hydra-N3 of width 64 with one unit instead of five, for two CPU cores.",
         "Trained together with HierCon and SLS over one backbone, which is then frozen.",
     ],
@@ -28,6 +39,8 @@ NOTES: dict[str, list[str]] = {
         "The published graph network behind a compact stem: texture and beating in 16 bins of 500 "
         "Hz every 100 ms instead of sinc filters, which after 190 steps (22 minutes) were at "
         "chance.",
-        "Dimensions: nMI with the family of machine-made speech, on clips of train.",
+        "Dimensions: nMI with the family of machine-made speech, on clips of train; the family "
+        "'zoo' is copies of human clips by this project's own vocoders and codecs.",
+        TAUGHT,
     ],
 }
