@@ -218,7 +218,7 @@ class Workshop:
         for one in made:
             more = {"dimensions": ship.dimension_table(aasist, train)} if one is aasist else {}
             words = [*common, *notes.get(one.name, [])]
-            scores = ship.Scores(plain[one.name], handled[one.name], labels, sources)
+            scores = ship.Scores(plain[one.name], handled[one.name], labels)
             found = ship.save_detector(root, one, scores, words, licences, more)
             if found is not None:
                 calibrations[one.name] = found

@@ -1,8 +1,7 @@
 """From trained networks to the checkpoints that ship: dev scores, calibration, fusion, cards."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from checkpoints import store
-from core.calibration import Calibration, FusionRule, cllr, fit, fit_fusion, fit_rule
+from core.calibration import Calibration, cllr, fit, fit_fusion, fit_rule
 from core.detectors.aasist import Aasist
 from core.detectors.base import Detector
 from core.detectors.qaf import QafStatic
@@ -32,11 +31,6 @@ IDS = {
     "aasist": "aasist-topk-compact",
 }
 DEV, GOLDEN_TOLERANCE, FOLDS = "corpus dev", 5e-3, 5
-FACTORS = np.linspace(0.3, 1.0, 29)
-CAUTIOUS = (
-    "Its llr is as strong as held over sources of dev that it was not fitted on, not as strong as "
-    "the fit itself (training/ship.py, caution)."
-)
 HANDLED = "corpus dev, two clips in three handled (codecs, noise, rooms, bands, pieces)"
 COMMAND = "python -m training compact --data DIR --out checkpoints"
 LICENCE = "for research and evaluation"
@@ -48,7 +42,6 @@ class Scores(NamedTuple):
     plain: Sequence[float]
     handled: Sequence[float]
     labels: Sequence[str]
-    sources: Sequence[str]
 
 
 def all_scores(
@@ -101,8 +94,7 @@ def save_detector(
         **more,
     }
     try:
-        calibration: Calibration | None = calibrated(scores)
-        card["notes"].append(CAUTIOUS)
+        calibration: Calibration | None = fit(scores.handled, scores.labels, HANDLED)
     except DetectorError as error:
         calibration = None
         card["notes"].append(f"Not calibrated: {error}")
@@ -111,35 +103,6 @@ def save_detector(
     own = {k: v for k, v in detector.state_dict().items() if not k.startswith("backbone.")}
     store.save(root / IDS[name], own, card)
     return calibration
-
-
-def calibrated(scores: Scores) -> Calibration:
-    """A calibration on handled clips, as strong as holds over sources (`caution`)."""
-    logits, labels = np.array(scores.handled), np.array(scores.labels)
-    held = np.zeros(len(labels))
-    for rest, out in _folds(scores.sources):
-        rule = fit(logits[rest], labels[rest].tolist())
-        held[out] = [rule.llr(x) for x in logits[out]]
-    whole, factor = fit(logits, labels.tolist(), HANDLED), caution(held, scores.labels)
-    made = replace(whole, slope=factor * whole.slope, intercept=factor * whole.intercept)
-    return replace(made, cllr=cllr([made.llr(x) for x in logits], scores.labels))
-
-
-def caution(held: NDArray[np.float64], labels: Sequence[str]) -> float:
-    """The factor, at most 1, by which llrs of sources that were held out cost least.
-
-    A line that is fitted on all sources is too steep for the next one: it knows by how much clips
-    differ, not by how much sources do.
-    """
-    costs = [cllr(factor * held, labels) for factor in FACTORS]
-    return float(FACTORS[int(np.argmin(costs))])
-
-
-def _folds(sources: Sequence[str]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """What to fit on and what to hold out; a source lies in one fold."""
-    fold = np.unique(np.array(sources), return_inverse=True)[1] % FOLDS
-    for number in range(FOLDS):
-        yield fold != number, fold == number
 
 
 def save_fusion(
@@ -158,23 +121,16 @@ def save_fusion(
         {name: np.array([one.llr(x) for x in own[name]]) for name, one in calibrations.items()}
         for own in logits
     )
+    fusion = fit_fusion(handled, labels, {name: IDS[name] for name in calibrations}, HANDLED)
+    (root / "fusion.json").write_text(fusion.to_json())
     spoofed = np.array([label == "spoof" for label in labels])
     held = np.zeros(len(labels))
-    for rest, out in _folds(sources):
+    fold = np.unique(np.array(sources), return_inverse=True)[1] % FOLDS
+    for number in range(FOLDS):
+        rest = fold != number
         rule = fit_rule({name: values[rest] for name, values in handled.items()}, spoofed[rest])
-        for index in np.flatnonzero(out):
+        for index in np.flatnonzero(~rest):
             held[index] = rule.llr({name: float(v[index]) for name, v in handled.items()})
-    factor = caution(held, labels)
-    held = factor * held
-    fusion = fit_fusion(handled, labels, {name: IDS[name] for name in calibrations}, HANDLED)
-    fusion = replace(
-        fusion,
-        rules={
-            names: _weaker(rule, factor, {name: handled[name] for name in names}, labels)
-            for names, rule in fusion.rules.items()
-        },
-    )
-    (root / "fusion.json").write_text(fusion.to_json())
     found: dict[str, float] = {}
     for what, llrs in (("plain", plain), ("handled", handled)):
         fused = np.array(
@@ -189,18 +145,6 @@ def save_fusion(
     found["cllr_cross_validated"] = cllr(held, labels)
     found["eer_cross_validated"] = dev_eer(held.tolist(), labels)["value"]
     return found
-
-
-def _weaker(
-    rule: FusionRule,
-    factor: float,
-    llrs: Mapping[str, NDArray[np.float64]],
-    labels: Sequence[str],
-) -> FusionRule:
-    weights = {name: factor * weight for name, weight in rule.weights.items()}
-    made = replace(rule, weights=weights, intercept=factor * rule.intercept)
-    told = [made.llr({n: float(v[i]) for n, v in llrs.items()}) for i in range(len(labels))]
-    return replace(made, cllr=cllr(told, labels))
 
 
 def dev_eer(logits: Sequence[float], labels: Sequence[str]) -> dict[str, Any]:

@@ -52,35 +52,6 @@ def test_fusion_is_fitted_on_handled_clips_and_told_on_both(
     assert told["cllr_cross_validated"] > told["cllr_handled"]  # it was not fitted on these
 
 
-def test_llrs_are_as_strong_as_holds_over_sources() -> None:
-    """Sources that move all their scores make the line flatter; sources that do not, hardly."""
-    rng = np.random.default_rng(5)
-    labels = ["bonafide", "spoof"] * 120
-    sources = [f"page {number // 8}" for number in range(240)]
-    truth = np.array([1.0 if label == "spoof" else -1.0 for label in labels])
-    slopes, factors = [], []
-    for spread in (0.0, 2.5):
-        moved = np.repeat(rng.normal(0, spread, 30), 8)
-        logits = truth + rng.normal(0, 0.7, 240) + moved
-        made = ship.calibrated(ship.Scores(logits.tolist(), logits.tolist(), labels, sources))
-        plain = fit(logits, labels)
-        assert made.cllr == pytest.approx(cllr([made.llr(x) for x in logits], labels))
-        assert made.cllr >= plain.cllr
-        slopes.append(made.slope)
-        factors.append(made.slope / plain.slope)
-        assert made.intercept == pytest.approx(factors[-1] * plain.intercept)
-    assert factors[0] > 0.85
-    assert factors[1] < factors[0]
-    assert slopes[1] < slopes[0]
-
-
-def test_caution_costs_least_by_hand() -> None:
-    held = np.array([-2.0, 2.0, 2.0, -2.0, -2.0, 2.0])  # a third of each label on the wrong side
-    labels = ["bonafide", "spoof", "bonafide", "spoof", "bonafide", "spoof"]
-    assert ship.caution(held, labels) == pytest.approx(np.log(2) / 2, abs=0.02)
-    assert ship.caution(0.1 * held, labels) == 1.0  # weak ones are not made stronger
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen noises with a manifest, half of them dev."""
