@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.bank import Bank
+from training.data import Item
 from training.zoo.fit import at_level
 from training.zoo.generators import Codec, Generator, quantisers_of
 
@@ -52,21 +53,36 @@ def as_copies(bank: Bank, name: str, samples: NDArray[np.int16]) -> Bank:
     return replace(bank, items=items, samples=torch.from_numpy(samples))
 
 
+def items_of_copies(items: Sequence[Item], count: int) -> tuple[Item, ...]:
+    """What `count` copies of each human clip are, in the order of the clips they are of.
+
+    They say no generator, for it differs from draw to draw.
+    """
+    return tuple(
+        replace(item, label="spoof", system=FAMILY, family=FAMILY)
+        for item in items
+        if item.label == "bonafide"
+        for _ in range(count)
+    )
+
+
 def beside(bank: Bank, made: Sequence[Bank], count: int, rng: np.random.Generator) -> Bank:
     """The bank, and after it `count` copies of each of its human clips, of generators by chance.
 
-    Copies stand in the order of the clips they are of, so that a row is a copy of the same clip
-    whatever the draw; its item says no generator, for it differs from draw to draw.
+    A row is a copy of the same clip whatever the draw (`items_of_copies`). `made` are banks of
+    copies of every human clip, one bank a generator; none of them, and no copy is added.
     """
+    if not made:
+        return bank
     found: dict[str, list[NDArray[np.int16]]] = defaultdict(list)
     for each in made:
         for item, wave in zip(each.items, each.waves(), strict=True):
             found[item.utt_id].append(wave)
-    items, waves = list(bank.items), bank.waves()
+    waves = bank.waves()
     for item in bank.items:
-        if item.label == "bonafide" and item.utt_id in found:
+        if item.label == "bonafide":
             own = found[item.utt_id]
             chosen = rng.choice(len(own), count, replace=count > len(own))
             waves += [own[one] for one in chosen]
-            items += [replace(item, label="spoof", system=FAMILY, family=FAMILY)] * count
+    items = (*bank.items, *items_of_copies(bank.items, count))
     return Bank.of(items, waves, str(bank.samples.device))

@@ -20,7 +20,7 @@ LEVEL = 0.1  # root of the mean square that generators hear
 PEAK, ALONE = 5e-4, 0.2  # rate; share of the time before critics join
 DISTANCES = ((512, 128, 64), (1024, 256, 80), (256, 64, 32))  # size, hop, bands of mel spectra
 MEMORY = 0.998  # of the mean of the weights, a step
-DISTANCE = 15.0  # weight of each of them against the critics
+DISTANCE = 15.0  # weight of their mean against the critics
 
 
 def pieces(samples: Tensor, size: int, count: int) -> Tensor:
@@ -55,7 +55,7 @@ def fit(kind: str, samples: Tensor, seconds: float, log: Path, seed: int) -> Gen
     ----------
     kind : of `generators.KINDS`.
     samples : (samples,) in [-1, 1), 16 kHz, on the device to train on.
-    seconds : of this machine's time; for the first of them without critics.
+    seconds : of this machine's time; for the first `ALONE` of them without critics.
     log : the curve goes there as JSON.
     seed : of weights and pieces.
     """
