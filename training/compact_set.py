@@ -29,7 +29,7 @@ from training.bank import Bank
 from training.corpus import read_splits
 from training.data import Audio
 from training.recipes import _compact as compact
-from training.teacher import Teacher
+from training.teacher import Taught, Teacher
 from training.textures import Textures
 from training.zoo import generators
 from training.zoo.copies import as_copies, beside, copies, items_of_copies
@@ -157,7 +157,7 @@ class Workshop:
                 self.plan.seconds[stage],
                 self._log(stage),
                 self.plan.seed + 3,
-                None if before is None else joint.Taught(before, self.teacher()),
+                None if before is None else Taught(before, self.teacher()),
             )
             self._keep(made, stage)
         return made.eval()
@@ -196,7 +196,7 @@ class Workshop:
                 self.plan.seconds[stage],
                 self._log(stage),
                 self.plan.seed + 2,
-                None if before is None else graphs.Taught(before, self.teacher()),
+                None if before is None else Taught(before, self.teacher()),
             )
             self._keep(made, stage)
         return made.eval()

@@ -4,7 +4,6 @@ import copy
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ from torch.nn import functional
 from core.detectors.aasist import Aasist
 from training.losses import targets
 from training.steps import Draws, follow, rate
-from training.teacher import Teacher, lesson, mixed
+from training.teacher import LESSON, Taught, lesson, mixed
 from training.textures import Textures
 
 PEAK, DECAY, DROPPED, BATCH, EVERY = 1.5e-3, 0.02, 0.2, 32, 100
 MEMORY, STEPS, WARM_BATCH = 0.995, 2000, 96
-LESSON = 2.0  # weight of the teacher's opinion against the labels
 
 
 def pictures(net: Aasist, blocks: NDArray[np.float32], drop: float) -> Tensor:
@@ -76,16 +74,11 @@ def logits(net: Aasist, textures: Textures) -> list[float]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """A network that was trained before, and who teaches it."""
-
-    before: Aasist
-    teacher: Teacher
-
-
 def _begin(
-    train: Textures, config: Mapping[str, Any], rng: np.random.Generator, taught: Taught | None
+    train: Textures,
+    config: Mapping[str, Any],
+    rng: np.random.Generator,
+    taught: Taught[Aasist] | None,
 ) -> tuple[Aasist, float]:
     """The network that training starts from, and the highest rate."""
     net = Aasist.build(config, "compact").train()
@@ -105,7 +98,7 @@ def fit(
     seconds: float,
     log: Path,
     seed: int,
-    taught: Taught | None = None,
+    taught: Taught[Aasist] | None = None,
 ) -> Aasist:
     """Train for so many seconds; the weights are an exponential mean over steps.
 

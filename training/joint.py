@@ -10,7 +10,6 @@ import copy
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,12 +27,11 @@ from training import warm
 from training.curve import eer_official, scores
 from training.losses import Loss, objective, targets
 from training.steps import Draws, follow, rate
-from training.teacher import Teacher, lesson, mixed
+from training.teacher import LESSON, Taught, lesson, mixed
 from training.textures import Textures
 
 PEAK, DECAY, DROPPED, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 0.2, 100
 BATCH, MEMORY = 32, 0.997
-LESSON = 2.0  # weight of the teacher's opinion against each detector's own loss
 FRAMES = 201  # of 64,600 samples
 SPARSE = 12  # in the first part of training one frame in twelve: texture changes slowly
 SPARSE_UNTIL = 0.85  # share of the time
@@ -150,18 +148,10 @@ def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
     return {name: round(eer(found, labels), 4) for name, found in logits.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """A trio that was trained before, and who teaches it."""
-
-    before: Trio
-    teacher: Teacher
-
-
 def _losses(
     traces: Mapping[str, Mapping[str, Tensor]],
     target: Tensor,
-    taught: Taught | None,
+    taught: Taught[Trio] | None,
     blocks: NDArray[np.float32],
 ) -> list[Tensor]:
     """Each detector's own loss; if taught, on the first half, which are clips, and the lesson."""
@@ -176,7 +166,7 @@ def _losses(
 
 
 def _begin(
-    train: Textures, mambo: Mapping[str, Any], rng: np.random.Generator, taught: Taught | None
+    train: Textures, mambo: Mapping[str, Any], rng: np.random.Generator, taught: Taught[Trio] | None
 ) -> tuple[Trio, float]:
     """The trio that training starts from, and the highest rate."""
     trio = Trio(mambo)
@@ -201,7 +191,7 @@ def fit(
     seconds: float,
     log: Path,
     seed: int,
-    taught: Taught | None = None,
+    taught: Taught[Trio] | None = None,
 ) -> Trio:
     """Train the trio for so many seconds; the exponential mean of the weights comes back.
 

@@ -6,11 +6,12 @@ it can teach them, on clips and on mixtures of two clips, where labels say nothi
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from training.textures import Textures
@@ -19,6 +20,7 @@ from training.zoo.copies import FAMILY
 LIMIT = 4.0  # standard deviations of clip means
 REACH, RIDGE = 0.75, 0.3  # of the kernel, by dimension; of the ridge, by a row's weight
 COPIES, CHANGED = 0.35, 1_800  # share of spoof that copies weigh; rows of each changed variant
+LESSON = 2.0  # weight of its opinion against a detector's own loss
 STEEP = 3.0  # log odds of the teacher's opinion where its regression says 1
 
 
@@ -42,6 +44,17 @@ class Teacher:
         """Clip means (batch, width) -> how likely they are spoof in its opinion, (batch,)."""
         scaled = ((means - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
         return torch.sigmoid(STEEP * (_kernel(scaled, self.rows) @ self.weights))
+
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class Taught(Generic[Net]):
+    """A network that was trained before, and who teaches it from here on."""
+
+    before: Net
+    teacher: Teacher
 
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:

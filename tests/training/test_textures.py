@@ -114,7 +114,7 @@ def test_sparse_aasist_learns_what_the_texture_tells(
     net = graphs.fit(train, {}, 60.0, tmp_path / "curve.json", 1)
     assert eer_of(graphs.logits(net, other), other) < 0.2
     assert (tmp_path / "curve.json").exists()
-    taught = graphs.Taught(net, teacher.fit(train, 1))
+    taught = teacher.Taught(net, teacher.fit(train, 1))
     after = graphs.fit(train, {}, 6.0, tmp_path / "taught.json", 1, taught)
     assert eer_of(graphs.logits(after, other), other) < 0.2
     assert not torch.equal(after.state_dict()["pos_S"], net.state_dict()["pos_S"])
@@ -138,7 +138,7 @@ def test_three_heads_learn_over_one_backbone_and_qaf_over_it(tmp_path: Path) -> 
     assert max(joint.dev_eers(trio, other).values()) < 0.25
     assert trio.sls.backbone is trio.hiercon.backbone is trio.mambo.backbone
 
-    taught = joint.Taught(trio, teacher.fit(train, 1))
+    taught = teacher.Taught(trio, teacher.fit(train, 1))
     after = joint.fit(train, other, mambo, 6.0, tmp_path / "taught.json", 1, taught)
     assert max(joint.dev_eers(after, other).values()) < 0.25
     moved = [k for k, v in after.state_dict().items() if not torch.equal(v, trio.state_dict()[k])]
