@@ -39,12 +39,10 @@ from training.zoo.generators import Generator
 MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1, "width": 64}
 QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
 AASIST: dict[str, Any] = {}
-COPIES = (
-    2  # of each human clip beside the clips of train, by generators of the zoo, in each variant
-)
+COPIES = 2  # of each human clip in each variant, by generators of the zoo
 CODED = 2  # variants whose codes QAF-Static learns from
 PLAIN = 1 / 3  # share of the dev clips that calibrations hear unchanged
-SECONDS = {
+SECONDS = {  # of what ships; zoo: of each kind, on a GPU beside the others
     "zoo": 545.0,
     "codec": 720.0,
     "joint": 1500.0,
@@ -52,7 +50,7 @@ SECONDS = {
     "qaf": 330.0,
     "aasist": 1380.0,
     "aasist-taught": 660.0,
-}  # of what ships
+}
 
 
 @dataclass(frozen=True, slots=True)

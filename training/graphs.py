@@ -119,7 +119,8 @@ def fit(
         for group in optimiser.param_groups:
             group["lr"] = peak * rate(share)
         clips = BATCH if taught is None else BATCH // 2
-        blocks = np.concatenate([blocks[:clips], mixed(blocks, rng)[clips:]])
+        if taught is not None:
+            blocks = np.concatenate([blocks[:clips], mixed(blocks, rng)[clips:]])
         found = net.decide({"picture": pictures(net, blocks, DROPPED)}).trace["logits"]
         loss = functional.cross_entropy(
             found[:clips], labels[torch.from_numpy(chosen[:clips])], label_smoothing=0.05
