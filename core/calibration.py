@@ -17,6 +17,7 @@ ln(n_bonafide + 1) would claim more than the calibration set can show. Likewise 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -239,6 +240,7 @@ def fit_fusion(
     labels: Sequence[str],
     checkpoints: Mapping[str, str] | None = None,
     dataset: str = "",
+    ears: Mapping[str, str] | None = None,
 ) -> Fusion:
     """Fit every subset of detectors on held-out trials.
 
@@ -246,6 +248,7 @@ def fit_fusion(
     ----------
     llrs : for each detector its calibrated llr of every trial, in the order of `labels`; NaN where
         that detector has none. A subset is fitted on the trials that all its members scored.
+    ears : for each detector what it hears with; see `votes`.
     """
     columns = {name: np.asarray(values, dtype=np.float64) for name, values in llrs.items()}
     lengths = {name: len(values) for name, values in columns.items()}
@@ -255,7 +258,9 @@ def fit_fusion(
         )
     spoofed = _is_spoof(labels, len(labels))
     rules = {
-        frozenset(subset): fit_rule({name: columns[name] for name in subset}, spoofed)
+        frozenset(subset): fit_rule(
+            {name: columns[name] for name in subset}, spoofed, votes(subset, ears or {})
+        )
         for subset in _subsets(columns)
     }
     return Fusion(rules, dict(checkpoints or {}), dataset)
@@ -292,12 +297,28 @@ def min_cllr(scores: ArrayLike, labels: Sequence[str]) -> float:
     return cllr(llrs, labels)
 
 
-def fit_rule(columns: Mapping[str, NDArray[np.float64]], spoofed: NDArray[np.bool_]) -> FusionRule:
+def votes(names: Sequence[str], ears: Mapping[str, str]) -> dict[str, float]:
+    """What each detector's llr counts among these: one vote an ear, shared by those who have it.
+
+    Detectors that hear with one backbone err together, so that four of them are hardly more than
+    one; a detector that hears otherwise is worth as much as all of them. One that is not in `ears`
+    has an ear of its own.
+    """
+    own = {name: ears.get(name, name) for name in names}
+    count = Counter(own.values())
+    return {name: 1 / (count[own[name]] * len(count)) for name in names}
+
+
+def fit_rule(
+    columns: Mapping[str, NDArray[np.float64]],
+    spoofed: NDArray[np.bool_],
+    shares: Mapping[str, float],
+) -> FusionRule:
     """The rule of one subset: llrs of its detectors (n,) each, and which trials are spoofed.
 
-    Logistic regression of the mean of the llrs, so that all weights are equal: detectors that were
-    trained on the same clips agree too much for weights of their own to be told apart on some
-    hundred trials (`training/ship.py` cross-validates it by source).
+    Logistic regression of one number, the mean of the llrs weighted by `shares` (on any scale):
+    detectors that were trained on the same clips agree too much for weights of their own to be told
+    apart on some hundred trials (`training/ship.py` cross-validates it by source).
     """
     names = tuple(columns)
     trials = np.column_stack([columns[name] for name in names])
@@ -308,8 +329,10 @@ def fit_rule(columns: Mapping[str, NDArray[np.float64]], spoofed: NDArray[np.boo
             f"No trials of both classes were scored by all of {', '.join(names)}; "
             "their fusion cannot be fitted."
         )
-    (slope,), intercept = _logistic(trials.mean(axis=1, keepdims=True), spoofed)
-    weights = (slope / len(names),) * len(names)
+    share = np.array([shares[name] for name in names])
+    share /= share.sum()
+    (slope,), intercept = _logistic((trials @ share)[:, None], spoofed)
+    weights = tuple(float(slope * one) for one in share)
     n_spoof = int(spoofed.sum())
     bounds = Bounds(len(spoofed) - n_spoof, n_spoof)
     llrs = np.clip(trials @ np.asarray(weights) + intercept, bounds.lower, bounds.upper)

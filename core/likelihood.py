@@ -172,7 +172,7 @@ def fused_facts(
 
     def refit(draw: NDArray[np.intp]) -> float:
         drawn = {name: column[draw] for name, column in columns.items()}
-        return fit_rule(drawn, found.spoofed[draw]).llr(own)
+        return fit_rule(drawn, found.spoofed[draw], rule.weights).llr(own)
 
     interval = _interval(found.spoofed, refit, repeats)
     return _card(FUSED, title, basis, llrs, found.labels, interval, "", repeats)

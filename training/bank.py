@@ -50,6 +50,11 @@ class Bank:
     def __len__(self) -> int:
         return len(self.items)
 
+    def to(self, device: str) -> "Bank":
+        """The same clips on another device."""
+        moved = (part.to(device) for part in (self.samples, self.starts, self.lengths))
+        return Bank(self.items, *moved)
+
     def waves(self) -> list[NDArray[np.int16]]:
         """The samples of each clip, in order."""
         samples = self.samples.cpu().numpy()

@@ -6,9 +6,7 @@ from `training.textures`; whole dimensions of the texture are left out at random
 time, so that nothing leans on a few bands.
 """
 
-import copy
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +24,7 @@ from core.texture import TextureStem
 from training import warm
 from training.curve import eer_official, scores
 from training.losses import Loss, objective, targets
-from training.steps import Draws, follow, rate
+from training.steps import Descent, Draws, until
 from training.teacher import LESSON, Taught, lesson, mixed
 from training.textures import Textures
 
@@ -202,38 +200,29 @@ def fit(
     rng = np.random.default_rng(seed)
     trio, peak = _begin(train, mambo, rng, taught)
     set_dropout(trio.backbone, HIDDEN)
-    mean = copy.deepcopy(trio).requires_grad_(False)  # noqa: FBT003 - torch's own signature
-    kept = [p for p in trio.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(kept, PEAK, betas=(0.9, 0.98), weight_decay=DECAY)
+    descent = Descent(trio, peak, DECAY, 1.0, MEMORY)
     draw = Draws(train.items, rng)
     labels = targets([item.label for item in train.items])
-    curve, losses, step, started = list[dict[str, Any]](), list[list[float]](), 0, time.monotonic()
-    while (share := (time.monotonic() - started) / seconds) < 1:
+    curve, losses = list[dict[str, Any]](), list[list[float]]()
+    for share in until(seconds):
         trio.train()
         chosen = draw(BATCH)
-        target = labels[torch.from_numpy(chosen)]
         blocks = train.take(chosen, train.variants(BATCH, rng))
         if taught is not None:
             blocks = np.concatenate([blocks[: BATCH // 2], mixed(blocks, rng)[BATCH // 2 :]])
         frames = batch_of(trio.stem, blocks, drop=DROPPED)
         if share < SPARSE_UNTIL:
             frames = sparse(frames, rng)
-        for group in optimiser.param_groups:
-            group["lr"] = peak * rate(share)
-        traces = trio.traces(frames)
-        each = _losses(traces, target, taught, blocks)
-        optimiser.zero_grad()
-        torch.stack(each).sum().backward()
-        nn.utils.clip_grad_norm_(kept, 1.0)
-        optimiser.step()
-        step += 1
-        follow(mean, trio, step, MEMORY)
+        target = labels[torch.from_numpy(chosen)]
+        each = _losses(trio.traces(frames), target, taught, blocks)
+        descent.move(torch.stack(each).sum(), share)
         losses.append([float(x.detach()) for x in each])
-        if step % EVERY == 0:
+        if descent.steps % EVERY == 0:
             loss = np.mean(losses, 0).round(4).tolist()
-            curve.append(_entry(step, share, loss, dev_eers(mean, dev)))
+            curve.append(_entry(descent.steps, share, loss, dev_eers(descent.mean, dev)))
             losses.clear()
             log.write_text(json.dumps(curve, indent=1) + "\n")
-            torch.save(mean.state_dict(), log.with_suffix(".pt"))
+            torch.save(descent.mean.state_dict(), log.with_suffix(".pt"))
+    mean = descent.mean
     set_dropout(mean.backbone, 0.0)
     return mean.eval()

@@ -1,8 +1,6 @@
 """QAF-Static's own part over a frozen compact backbone and codec, for a given time."""
 
-import copy
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,13 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from core.backbones import Codec, SpeechBackbone
 from core.detectors.qaf import QafStatic
 from core.texture import TextureStem
 from training.joint import BATCH, CE, DROPPED, SPARSE_UNTIL, batch_of, sparse
 from training.losses import objective, targets
-from training.steps import Draws, follow, rate
+from training.steps import Descent, Draws, until
 from training.textures import Textures
 
 PEAK = 1e-3
@@ -81,13 +78,11 @@ def fit(
     net.head.mix.vectors.data.div_(net.head.mix.vectors.data.std())
     stem = cast("TextureStem", net.backbone.model.feature_extractor)
     net.eval()
-    mean = copy.deepcopy(net)
-    kept = [p for p in net.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(kept, PEAK, betas=(0.9, 0.98), weight_decay=0.05)
+    descent = Descent(net, PEAK, 0.05, 1.0)
     draw = Draws(train.items, rng)
     labels = targets([item.label for item in train.items])
-    curve, losses, step, started = list[dict[str, float]](), list[float](), 0, time.monotonic()
-    while (share := (time.monotonic() - started) / seconds) < 1:
+    curve, losses = list[dict[str, float]](), list[float]()
+    for share in until(seconds):
         chosen = draw(BATCH)
         variants = train.variants(BATCH, rng, len(frozen.codes))
         with torch.no_grad():
@@ -96,19 +91,13 @@ def fit(
                 frames = sparse(frames, rng)
             hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden
         codes = np.stack([frozen.codes[v][c] for v, c in zip(variants, chosen, strict=True)])
-        for group in optimiser.param_groups:
-            group["lr"] = PEAK * rate(share)
         heard = {"hidden": hidden, "codes": torch.from_numpy(codes.astype(np.int64))}
         loss, _ = objective(CE, net.decide(heard).trace, labels[torch.from_numpy(chosen)])
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(kept, 1.0)
-        optimiser.step()
-        step += 1
-        follow(mean, net, step)
+        descent.move(loss, share)
         losses.append(float(loss.detach()))
-        if step % 25 == 0:
-            curve.append({"step": step, "share": round(share, 3), "loss": float(np.mean(losses))})
+        if descent.steps % 25 == 0:
+            loss_ = float(np.mean(losses))
+            curve.append({"step": descent.steps, "share": round(share, 3), "loss": loss_})
             losses.clear()
             log.write_text(json.dumps(curve, indent=1) + "\n")
-    return mean.eval()
+    return descent.mean.eval()

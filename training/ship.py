@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from checkpoints import store
-from core.calibration import Calibration, cllr, fit, fit_fusion, fit_rule
+from core.calibration import Calibration, cllr, fit, fit_fusion, fit_rule, votes
 from core.detectors.aasist import Aasist
 from core.detectors.base import Detector
 from core.detectors.qaf import QafStatic
@@ -30,6 +30,7 @@ IDS = {
     "qaf": "qaf-compact",
     "aasist": "aasist-topk-compact",
 }
+EARS = {name: "waveform" if name == "aasist" else BACKBONE_ID for name in IDS}
 DEV, GOLDEN_TOLERANCE, FOLDS = "corpus dev", 5e-3, 5
 HANDLED = "corpus dev, two clips in three handled (codecs, noise, rooms, bands, pieces)"
 COMMAND = "python -m training compact --data DIR --out checkpoints"
@@ -121,14 +122,16 @@ def save_fusion(
         {name: np.array([one.llr(x) for x in own[name]]) for name, one in calibrations.items()}
         for own in logits
     )
-    fusion = fit_fusion(handled, labels, {name: IDS[name] for name in calibrations}, HANDLED)
+    ids = {name: IDS[name] for name in calibrations}
+    fusion = fit_fusion(handled, labels, ids, HANDLED, EARS)
     (root / "fusion.json").write_text(fusion.to_json())
     spoofed = np.array([label == "spoof" for label in labels])
     held = np.zeros(len(labels))
     fold = np.unique(np.array(sources), return_inverse=True)[1] % FOLDS
     for number in range(FOLDS):
         rest = fold != number
-        rule = fit_rule({name: values[rest] for name, values in handled.items()}, spoofed[rest])
+        known = {name: values[rest] for name, values in handled.items()}
+        rule = fit_rule(known, spoofed[rest], votes(tuple(known), EARS))
         for index in np.flatnonzero(~rest):
             held[index] = rule.llr({name: float(v[index]) for name, v in handled.items()})
     found: dict[str, float] = {}

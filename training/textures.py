@@ -3,7 +3,7 @@
 On two CPU cores the changes and the statistics of `core.texture` cost more than a step of a compact
 network. So several variants of each clip are made before training: variant 0 is its unchanged head,
 the others are pieces of it or of its lossy version, most of them
-changed (`training.augment`: batched, lossy). All random choices follow from the seed, the variant
+changed (`training.pieces`). All random choices follow from the seed, the variant
 and the order of the clips.
 """
 
@@ -13,19 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from core.texture import TextureConfig, TextureStem
-from training.augment.batched import Changes, change
 from training.bank import Bank, head_batches
 from training.data import Item
+from training.pieces import SAMPLES, changed, rounded
 
-SAMPLES, BATCH = 64_600, 8
-SECONDS = (1.5, 4.04)  # of a piece
-FILLS = (0.6, 0.2, 0.2)  # shares of pieces said again, followed by zeros, reflected
-LOSSY, CHANGED = 0.4, 0.75  # shares of pieces that are of lossy versions; that are then changed
-CHANGES = Changes(noise=0.4, snr=(8.0, 40.0), low_pass=0.25, gain=0.9, decibel=(9.0, 20.0))
+BATCH = 8
 UNCHANGED = 0.4  # share of variant 0 in what a network learns from
 
 
@@ -71,20 +66,12 @@ def make(bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None
     blocks: list[NDArray[np.float16]] = []
     with torch.inference_mode():
         for rows in tqdm(head_batches(len(bank), BATCH), desc=f"variant {variant}", mininterval=10):
-            wave = _changed(bank, lossy, np.array(rows)) if variant else bank.heads(rows, SAMPLES)
-            # rounded first: what 16 bits add to a quiet clip is part of what networks must bear
-            whole = (wave * 32_768).round().clamp(-32_768, 32_767)
-            blocks.append(stem.statistics(whole / 32_768).half().numpy())
-            waves.append(whole.to(torch.int16).numpy())
+            wave = changed(bank, lossy, np.array(rows)) if variant else bank.heads(rows, SAMPLES)
+            wave = rounded(wave)
+            blocks.append(stem.statistics(wave).half().numpy())
+            waves.append((wave * 32_768).to(torch.int16).numpy())
     np.save(folder / f"waves-{variant}.npy", np.concatenate(waves))
     np.save(done, np.concatenate(blocks))
-
-
-def _changed(bank: Bank, lossy: Bank, rows: NDArray[np.int64]) -> Tensor:
-    wave = bank.pieces(rows, SAMPLES, SECONDS, FILLS)
-    other = lossy.pieces(rows, SAMPLES, SECONDS, FILLS)
-    wave = torch.where(torch.rand(len(rows), 1) < LOSSY, other, wave)
-    return torch.where(torch.rand(len(rows), 1) < CHANGED, change(wave, CHANGES), wave)
 
 
 def read(items: tuple[Item, ...], folder: Path) -> Textures:

@@ -31,8 +31,9 @@ Differences from the authors' code, each held by a test in tests/core/detectors/
       their pooling leaves out, is not applied (`test_golden`).
     - `Freq_aug`, off in the published configurations, belongs to training, not to the network.
     - `pool_ratios` has three entries; the authors' fourth is unused (`test_golden`).
-    - Size `compact` hears the texture stem instead of sinc filters and pools nothing on the way:
-      16 bins of 500 Hz, 40 blocks of 100 ms (`core.detectors.aasist_texture`, `test_compact`).
+    - Size `compact` hears a small spectral stem instead of sinc filters and pools nothing on the
+      way: 16 bins of 500 Hz, 40 blocks of 100 ms (`core.detectors.aasist_picture`,
+      `test_compact`).
 """
 
 from collections.abc import Mapping
@@ -43,10 +44,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.detectors.aasist_evidence import evidence, sinc_axes, texture_axes
-from core.detectors.aasist_texture import BINS, CHANNELS, TexturePicture
+from core.detectors.aasist_evidence import evidence, picture_axes, sinc_axes
+from core.detectors.aasist_picture import BINS, CHANNELS, SHORTEST, SpectralPicture
 from core.detectors.base import Detector, Features, InputSpec, Output, Size
-from core.texture import LONG
 from core.tiling import (
     POOL,
     first_block,
@@ -86,7 +86,7 @@ class Config:
     by: Order = "value"
     samples: int = 64_600
     level: Literal["none", "clip"] = "none"  # "clip": each input at unit variance; not published
-    stem: Literal["sinc", "texture"] = "sinc"  # "texture": see aasist_texture.py; not published
+    stem: Literal["sinc", "spectral"] = "sinc"  # "spectral": aasist_picture.py; not published
 
     def __post_init__(self) -> None:
         lengths = tuple(
@@ -100,8 +100,8 @@ class Config:
         widths = (*self.channels, *self.gat_dims)
         if not all(1 <= n <= MAX_WIDTH for n in widths):
             raise ValueError(f"channels and gat_dims are from 1 to {MAX_WIDTH}, not {widths}.")
-        if self.stem not in ("sinc", "texture"):
-            raise ValueError(f'stem is "sinc" or "texture", not {self.stem!r}.')
+        if self.stem not in ("sinc", "spectral"):
+            raise ValueError(f'stem is "sinc" or "spectral", not {self.stem!r}.')
         if self.channels[0] != self.seen:
             raise ValueError(
                 f"channels starts with {self.seen}, which the {self.stem} stem gives, not with "
@@ -133,7 +133,7 @@ class Config:
 SPARSE = Config()
 DENSE_320 = replace(SPARSE, k=320)
 AASIST = Config(gat_dims=(64, 32), k=160)
-COMPACT = Config(channels=(CHANNELS, 32, 32, 32), gat_dims=(64, 32), k=20, stem="texture")
+COMPACT = Config(channels=(CHANNELS, 32, 32, 32), gat_dims=(64, 32), k=20, stem="spectral")
 AASIST_L = Config(channels=(1, 32, 24, 24), gat_dims=(24, 32), pool_ratios=(0.4, 0.5, 0.7), k=160)
 
 
@@ -282,7 +282,7 @@ class Aasist(Detector):
         if config.stem == "sinc":
             self.register_buffer("filters", sinc_filters(FILTERS, TAPS), persistent=False)
         else:
-            self.stem = TexturePicture()
+            self.stem = SpectralPicture()
         self.first_bn = nn.BatchNorm2d(seen)
         self.drop = nn.Dropout(0.5)
         self.drop_way = nn.Dropout(0.2)
@@ -338,19 +338,19 @@ class Aasist(Detector):
 
     @property
     def shortest(self) -> int:
-        """One frame after seven poolings: 2,315; with the texture stem one long spectrum."""
-        if self.config.stem == "texture":
-            return LONG
+        """One frame after seven poolings: 2,315; with the spectral stem one block of 100 ms."""
+        if self.config.stem == "spectral":
+            return SHORTEST
         poolings = 1 + len(self._stages())
         return TAPS - 1 + int(POOL**poolings)
 
     def features(self, wave: Tensor) -> Features:
         """The waveform as it is, as published, or at unit variance: then gain changes nothing.
 
-        With the texture stem its picture, (batch, 32, bins, blocks).
+        With the spectral stem its picture, (batch, 32, bins, blocks).
         """
         self.check(wave)
-        if self.config.stem == "texture":
+        if self.config.stem == "spectral":
             return {"picture": self.stem(wave)}
         if self.config.level == "clip":
             mean, spread = wave.mean(1, keepdim=True), wave.std(1, keepdim=True)
@@ -359,7 +359,7 @@ class Aasist(Detector):
 
     def decide(self, features: Features) -> Output:
         trace: dict[str, Tensor] = {}
-        if self.config.stem == "texture":
+        if self.config.stem == "spectral":
             e = self.encode_picture(features["picture"])  # (batch, channels, 16 bins, 40 blocks)
         else:
             e = self.encode(features["wave"])  # (batch, channels, 23 bins, 29 frames)
@@ -406,7 +406,7 @@ class Aasist(Detector):
         return x
 
     def encode_picture(self, picture: Tensor) -> Tensor:
-        """The texture's picture -> maps (batch, channels, bins, blocks); nothing is pooled."""
+        """The stem's picture -> maps (batch, channels, bins, blocks); nothing is pooled."""
         x = functional.selu(self.first_bn(picture))
         for stage in self._stages():
             x = cast("ResidualBlock", stage[0]).unpooled(x)
@@ -426,8 +426,8 @@ class Aasist(Detector):
         return Graph(t + more.temporal, s + more.spectral, master + more.master)
 
     def evidence(self, trace: Mapping[str, Tensor], window: Window) -> tuple[Evidence, ...]:
-        if self.config.stem == "texture":
-            return evidence(trace, window, texture_axes(trace, window, self.config.samples))
+        if self.config.stem == "spectral":
+            return evidence(trace, window, picture_axes(trace, window, self.config.samples))
         axes = sinc_axes(trace, window, filters=FILTERS, taps=TAPS, samples=self.config.samples)
         return evidence(trace, window, axes)
 

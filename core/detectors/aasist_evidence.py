@@ -2,7 +2,7 @@
 
 A node of the published stem stands where its pooled cell lies: three sinc outputs, then six times
 three frames, give 3^7 = 2,187 samples a temporal node; three neighbouring sinc bands give a
-spectral node. A node of the texture stem is a block of 100 ms or a bin of 500 Hz.
+spectral node. A node of the compact stem is a block of 100 ms or a bin, 500 Hz apart.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.detectors.aasist_texture import STEP
+from core.detectors.aasist_picture import CENTRES, STEP
 from core.tiling import POOL, sinc_edges
 from core.types import RATE, Axis, Evidence, Window
 
@@ -49,12 +49,12 @@ def sinc_axes(
     return Axes(hertz, _node_centres(window, nodes, taps, real))
 
 
-def texture_axes(trace: Mapping[str, Tensor], window: Window, samples: int) -> Axes:
-    """Of the texture stem: bins equally wide up to 8 kHz, blocks of 100 ms."""
-    real, bins = min(window.last - window.first, samples), trace["spectral"].shape[1]
+def picture_axes(trace: Mapping[str, Tensor], window: Window, samples: int) -> Axes:
+    """Of the compact stem: bins 500 Hz apart, blocks of 100 ms."""
+    real = min(window.last - window.first, samples)
     whole = [n for n in range(trace["temporal"].shape[1]) if (n + 1) * STEP <= real]
     seconds = tuple((window.first + (n + 0.5) * STEP) / RATE for n in whole)
-    return Axes(tuple((b + 0.5) * RATE / 2 / bins for b in range(bins)), seconds)
+    return Axes(CENTRES, seconds)
 
 
 def _bin_centres(filters: int, bins: int) -> tuple[float, ...]:

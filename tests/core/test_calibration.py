@@ -16,6 +16,7 @@ from core.calibration import (
     fit_fusion,
     load_fusion,
     min_cllr,
+    votes,
 )
 from core.types import DetectorError
 
@@ -168,6 +169,30 @@ def test_a_calibrated_detector_alone_is_left_as_it_is() -> None:
 def test_the_rule_weighs_all_its_detectors_the_same() -> None:
     rule = fusion_of_two().rules[frozenset({"aasist", "sls"})]
     assert rule.weights["aasist"] == rule.weights["sls"] > 0
+
+
+def test_detectors_with_one_ear_share_its_vote() -> None:
+    ears = {"hiercon": "texture", "sls": "texture", "aasist": "waveform"}
+    assert votes(["hiercon", "sls", "aasist"], ears) == {
+        "hiercon": 0.25,
+        "sls": 0.25,
+        "aasist": 0.5,
+    }
+    assert votes(["sls", "aasist"], ears) == {"sls": 0.5, "aasist": 0.5}
+    assert votes(["sls", "other", "more"], ears) == pytest.approx(
+        {"sls": 1 / 3, "other": 1 / 3, "more": 1 / 3}
+    )
+
+
+def test_the_rule_of_a_subset_has_the_votes_of_those_in_it() -> None:
+    scores, labels = gaussians(100, 100)
+    llrs = dict.fromkeys(("hiercon", "sls", "aasist"), scores)
+    ears = {"hiercon": "texture", "sls": "texture"}
+    fusion = fit_fusion(llrs, labels, ears=ears)
+    whole = fusion.rules[frozenset(llrs)].weights
+    assert whole["hiercon"] == whole["sls"] == pytest.approx(whole["aasist"] / 2)
+    pair = fusion.rules[frozenset({"sls", "aasist"})].weights
+    assert pair["sls"] == pytest.approx(pair["aasist"])
 
 
 def test_fusion_takes_the_trials_that_all_have() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from torch import Tensor
 
 from checkpoints import store
@@ -29,6 +30,7 @@ LOGITS = {
 
 
 def saved(folder: Path, name: str, *, calibrated: bool = True) -> Loaded:
+    torch.manual_seed(0)
     detector = Tiny.build({"norm": False, "dropout": 0.0}).eval()
     card: dict[str, Any] = {
         "id": name,

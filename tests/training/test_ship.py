@@ -1,6 +1,7 @@
 """From scores on dev to calibrations and fusion, and the pieces that the stages learn from."""
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from core.calibration import Calibration, Fusion, cllr, fit
 from training import ship
 from training.compact_set import Plan, Workshop
 from training.curve import eer_official, scores
-from training.textures import SAMPLES
+from training.pieces import SAMPLES
+from training.zoo import generators
 from training.zoo.copies import FAMILY
 
 LABELS = ["bonafide", "spoof"] * 60
@@ -83,15 +85,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
-    corpus: Path, tmp_path: Path
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = Workshop(corpus, tmp_path, Plan(variants=3, seconds={"zoo": 0.01}))
+    quick = {kind: generators.KINDS[kind] for kind in ("vocos", "seanet")}
+    monkeypatch.setattr(generators, "KINDS", quick)
+    shop = Workshop(corpus, tmp_path, Plan(variants=3, seconds={"zoo": 0.01, "aasist": 0.0}))
     train, dev = shop.textures("train"), shop.textures("dev")
     assert (len(train.blocks), len(dev.blocks)) == (3, 2)
     assert train.blocks[2].shape[0] == len(train.items) == 8 + 2 * 4
     made = [item.family for item in train.items[8:]]
     assert made == [FAMILY] * 8
-    copied = np.load(tmp_path / "copies" / "flow.npy")
+    copied = np.load(tmp_path / "copies" / "vocos.npy")
     assert len(copied) == sum(len(wave) for wave in shop.human().waves())
     handled = shop.handled(dev)
     assert handled.shape == (8, SAMPLES)
@@ -99,6 +103,12 @@ def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
     assert (handled == np.where(as_they_are[:, None], dev.waves[0], dev.waves[1])).all()
     assert 0 < as_they_are.sum() < 8
     assert (shop.handled(dev) == handled).all()
+
+    pieces = shop.pieces()
+    kinds = [item.system for item in pieces.items[8:]]
+    assert Counter(kinds) == dict.fromkeys(quick, 4)
+    assert all(len(rows) == len(quick) for rows in pieces.copies_of.values())
+    assert pieces.waves(pieces.rows(4)).shape == (4, SAMPLES)
 
 
 def test_licences_are_counted_over_train(corpus: Path, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from core.backbones import COMPACT_CODEC, Codec
 from core.texture import TextureConfig, TextureStem
-from training import graphs, joint, quantised, teacher, textures, warm
+from training import joint, quantised, steps, teacher, textures, warm
 from training.bank import Bank
 from training.data import Item
+from training.pieces import SAMPLES
 from training.textures import Textures
 
 WIDTH = TextureConfig().width
@@ -56,7 +57,7 @@ def test_variant_0_is_the_unchanged_head_and_its_statistics(tmp_path: Path) -> N
     bank = bank_of(2)
     textures.make(bank, bank, tmp_path, 0, 7)
     made = textures.read(bank.items, tmp_path)
-    head = bank.heads([1], textures.SAMPLES)
+    head = bank.heads([1], SAMPLES)
     np.testing.assert_allclose(made.waves[0][1], head[0].numpy() * 32_767, atol=0.51)
     wanted = TextureStem(TextureConfig()).statistics(head)[0]
     np.testing.assert_allclose(made.blocks[0][1], wanted.numpy(), atol=2e-2, rtol=2e-3)
@@ -104,29 +105,13 @@ def eer_of(logits: list[float], made: Textures) -> float:
     return joint.eer(logits, [item.label for item in made.items])
 
 
-def test_sparse_aasist_learns_what_the_texture_tells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(graphs.start, "__defaults__", (60,))
-    for name, value in {"EVERY": 5, "BATCH": 16, "MEMORY": 0.9, "time": counting()}.items():
-        monkeypatch.setattr(graphs, name, value)
-    train, other = plain_set(), plain_set(24)
-    net = graphs.fit(train, {}, 60.0, tmp_path / "curve.json", 1)
-    assert eer_of(graphs.logits(net, other), other) < 0.2
-    assert (tmp_path / "curve.json").exists()
-    taught = teacher.Taught(net, teacher.fit(train, 1))
-    after = graphs.fit(train, {}, 6.0, tmp_path / "taught.json", 1, taught)
-    assert eer_of(graphs.logits(after, other), other) < 0.2
-    assert not torch.equal(after.state_dict()["pos_S"], net.state_dict()["pos_S"])
-
-
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joint, "BACKBONE", SMALL)
-    for name, value in {"EVERY": 20, "BATCH": 16, "MEMORY": 0.9, "time": counting()}.items():
+    for name, value in {"EVERY": 20, "BATCH": 16, "MEMORY": 0.9}.items():
         monkeypatch.setattr(joint, name, value)
     monkeypatch.setattr(quantised, "BATCH", 16)
-    monkeypatch.setattr(quantised, "time", counting())
+    monkeypatch.setattr(steps, "time", counting())
     monkeypatch.setattr(warm.start, "__defaults__", (60,))
 
 

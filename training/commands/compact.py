@@ -16,7 +16,12 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="corpus; see training/corpus.py")
     parser.add_argument("--work", type=Path, default=Path("runs/compact"), metavar="DIR")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the checkpoints")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="of the checkpoints")
+    parser.add_argument(
+        "--stage",
+        choices=("codec", "joint", "aasist"),
+        help="train only this and what it needs, on a machine with a GPU say; write no checkpoints",
+    )
     parser.add_argument(
         "--variants", type=int, default=6, help="of each clip: its unchanged head and pieces"
     )
@@ -26,7 +31,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 
 def run(args: argparse.Namespace) -> int:
-    """All stages; the figures on dev are printed and kept beside the stages' results."""
+    """All stages, or one; the figures on dev are printed and kept beside the stages' results."""
     import json
     import os
 
@@ -35,10 +40,17 @@ def run(args: argparse.Namespace) -> int:
     from core import loading
     from training import basis, ship
     from training.compact_set import Plan, Workshop, write_figures
+    from training.errors import TrainingError
 
+    if args.out is None and args.stage is None:
+        raise TrainingError("say where the checkpoints go (--out), or which one stage (--stage)")
     torch.set_num_threads(args.threads)
     seconds = {name: value * args.patience for name, value in Plan().seconds.items()}
     shop = Workshop(args.data, args.work, Plan(args.variants, seconds))
+    if args.stage is not None:
+        {"codec": shop.codec, "joint": shop.trio, "aasist": shop.aasist}[args.stage]()
+        sys.stdout.write(f"{args.stage}: kept in {args.work}\n")
+        return 0
     figures = shop.ship(args.out, NOTES)
     os.environ["SPOOFSCOPE_CHECKPOINTS"] = str(args.out)
     logits = json.loads((args.work / "dev-scores.json").read_text())["handled"]

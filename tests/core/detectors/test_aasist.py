@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from checkpoints.pth import read_pth
 from core.detectors.aasist import AASIST, AASIST_L, DENSE_320, SPARSE, Aasist, Config
+from core.detectors.aasist_picture import CENTRES
 from core.tiling import sinc_edges, sinc_filters, tail
 from core.types import RATE, Window
 from tests.core.detectors.aasist_reference import Reference
@@ -299,15 +300,19 @@ def test_the_label_says_whether_it_is_sparse() -> None:
     assert Aasist(replace(SPARSE, k=SPARSE.width)).label == "AASIST"
 
 
-@pytest.mark.parametrize(("number", "bin_"), [(0, 0), (52, 6), (127, 15), (128 + 9, 1)])
-def test_compact_bins_are_bands_of_500_hz(number: int, bin_: int) -> None:
-    """Levels and spreads are of 128 bands of 62.5 Hz each: eight of them make a bin."""
-    stem = Aasist.build(size="compact").stem
-    blocks = torch.zeros(1, 3, stem.texture.config.width)
-    blocks[..., number] = 1.0
+@pytest.mark.parametrize(("band", "bins"), [(0, {0}), (7, {0, 1}), (51, {6, 7}), (127, {15})])
+def test_compact_bins_look_at_the_bands_around_their_centre(band: int, bins: set[int]) -> None:
+    """Bin b sees bands 8 b - 7 to 8 b + 7 of 128, each of 62 Hz."""
+    torch.manual_seed(0)
+    spectra = Aasist.build(size="compact").stem.spectra
+    image = torch.zeros(2, spectra.config.spectra, 7, 128)
+    image[1, ..., band] = 3.0
     with torch.no_grad():
-        heard = stem.picture(blocks).abs().amax((0, 1, 3))  # (bins,)
-    assert heard.nonzero().flatten().tolist() == [bin_]
+        for conv in spectra.convs:
+            image = conv(image)
+    changed = (image[1] - image[0]).abs().amax((0, 1))  # (bins,)
+    assert set(changed.nonzero().flatten().tolist()) == bins
+    assert CENTRES[6] == pytest.approx(49 * 8000 / 129)  # the centre of band 48
 
 
 def test_compact_hears_no_gain_and_says_where_its_nodes_lie() -> None:
@@ -319,8 +324,8 @@ def test_compact_hears_no_gain_and_says_where_its_nodes_lie() -> None:
     torch.testing.assert_close(trace["logits"], louder["logits"], atol=1e-4, rtol=1e-4)
     found = {e.key: e for e in net.evidence(trace, Window(16_000, 16_000 + 32_000))}
     hertz = found["aasist.spectral_kept"].axes[0].values
-    assert hertz[:2] == (250.0, 750.0)
-    assert hertz[-1] == 7_750.0
+    assert hertz == CENTRES
+    assert len(hertz) == 16
     seconds = found["aasist.temporal_kept"].axes[0].values
     assert seconds[0] == pytest.approx(1.05)
     assert len(seconds) == 20  # two seconds of real audio, the rest is said again
@@ -329,8 +334,8 @@ def test_compact_hears_no_gain_and_says_where_its_nodes_lie() -> None:
 
 def test_compact_is_refused_the_channels_of_the_other_stem() -> None:
     with pytest.raises(
-        ValueError, match="channels starts with 32, which the texture stem gives, not with 1"
+        ValueError, match="channels starts with 32, which the spectral stem gives, not with 1"
     ):
         Aasist.build({"channels": [1, 32, 32, 32]}, "compact")
-    with pytest.raises(ValueError, match='stem is "sinc" or "texture"'):
+    with pytest.raises(ValueError, match='stem is "sinc" or "spectral"'):
         Aasist.build({"stem": "mel"})

@@ -1,0 +1,30 @@
+"""`python -m training compact`, one stage of it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.detectors.aasist import Aasist
+from tests.training.commands.test_zoo import corpus
+from training.__main__ import main
+from training.zoo import generators
+
+
+def test_one_stage_is_trained_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generators, "KINDS", {"vocos": generators.KINDS["vocos"]})
+    data, work = corpus(tmp_path / "corpus"), tmp_path / "work"
+    asked = ["compact", "--stage", "aasist", "--data", str(data), "--work", str(work)]
+    assert main([*asked, "--patience", "0.00001"]) == 0
+    assert "aasist" in capsys.readouterr().out
+    made = Aasist.build(size="compact")
+    made.load_state_dict(torch.load(work / "aasist-done.pt", weights_only=True))
+    assert {path.name for path in work.glob("*-done.pt")} >= {"aasist-done.pt", "zoo-vocos-done.pt"}
+    assert not list(tmp_path.rglob("card.json"))
+
+
+def test_without_a_place_or_a_stage_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compact"]) == 1
+    assert "--out" in capsys.readouterr().err
