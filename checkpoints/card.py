@@ -12,7 +12,8 @@ Required keys of card.json
     recipe, command   how they were made; null for published weights
     measured      [{set, metric, value, low, high, n, command}]; error rates as fractions
     calibration   null | {slope, intercept, n_bonafide, n_spoof, cllr, set} and, optionally,
-                  conditions: {bandwidth_hz: [low, high], level_dbfs: [low, high],
+                  trust: the share of the log odds that was kept (`core.calibration`; 1 where it is
+                  not said), and conditions: {bandwidth_hz: [low, high], level_dbfs: [low, high],
                   speech_seconds: [low, high], codecs: [names]}, any of them: what the calibration
                   clips were like (`core.conditions` writes and reads it)
     golden        {spoof_logit, tolerance} for `core.loading.golden_wave`; null for a backbone only
@@ -105,6 +106,7 @@ _CALIBRATION: dict[str, Check] = {
     "cllr": _is_number,
     "set": _is_text,
 }
+_MORE_CALIBRATION: dict[str, Check] = {"trust": lambda value: _is_number(value) and 0 < value <= 1}
 _CONDITIONS: dict[str, Check] = {
     "bandwidth_hz": _is_range,
     "level_dbfs": _is_range,
@@ -139,9 +141,14 @@ _REQUIRED: dict[str, tuple[Check, str]] = {
         "a list of {set, metric, value, low, high, n, command}",
     ),
     "calibration": (
-        _or_null(_record_of(_CALIBRATION, {"conditions": _record_of({}, _CONDITIONS)})),
-        "null or {slope, intercept, n_bonafide, n_spoof, cllr, set}, with or without conditions "
-        "{bandwidth_hz, level_dbfs, speech_seconds: [low, high], codecs: [names]}",
+        _or_null(
+            _record_of(
+                _CALIBRATION, {**_MORE_CALIBRATION, "conditions": _record_of({}, _CONDITIONS)}
+            )
+        ),
+        "null or {slope, intercept, n_bonafide, n_spoof, cllr, set}, with or without trust (a "
+        "share above 0, at most 1) and conditions {bandwidth_hz, level_dbfs, speech_seconds: "
+        "[low, high], codecs: [names]}",
     ),
     "golden": (_or_null(_record_of(_GOLDEN)), "{spoof_logit, tolerance > 0}"),
     "backbone": (_or_null(_is_id), "the id of a checkpoint or null"),

@@ -14,6 +14,10 @@ even if none did, the rate at which bona fide speech does so is not known to be 
 1 / (n_bonafide + 1) (rule of succession: one more trial, and it may be the first). An llr above
 ln(n_bonafide + 1) would claim more than the calibration set can show. Likewise below
 -ln(n_spoof + 1). So every llr here is cut to [-ln(n_spoof + 1), ln(n_bonafide + 1)].
+
+Trust. Calibration trials come from some sources, and on others the same number says less. `trust`
+is the share of the fitted log odds that is kept, measured on sources that neither training nor
+calibration met; 1 where nobody measured it. It moves no llr across 0.
 """
 
 import json
@@ -56,7 +60,8 @@ class Bounds:
 class Calibration:
     """A straight line from spoof_logit to llr, and what it was fitted on.
 
-    `cllr` is that of the calibration set itself, in bits; `dataset` names the set.
+    `cllr` is that of the calibration set itself, in bits; `dataset` names the set. Slope and
+    intercept are those that are used: `trust` is in them.
     """
 
     slope: float
@@ -65,6 +70,7 @@ class Calibration:
     n_spoof: int
     cllr: float
     dataset: str = ""
+    trust: float = 1.0
 
     @property
     def bounds(self) -> Bounds:
@@ -87,6 +93,7 @@ class Calibration:
                 int(entry["n_spoof"]),
                 float(entry["cllr"]),
                 str(entry.get("set", "")),
+                float(entry.get("trust", 1.0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DetectorError(
@@ -103,6 +110,7 @@ class Calibration:
                 f"The card's calibration counts {made.n_bonafide} bona fide and {made.n_spoof} "
                 "spoofed trials; it needs at least one of each."
             )
+        _check_trust(made.trust)
         return made
 
     def to_card(self) -> dict[str, float | int | str]:
@@ -113,11 +121,21 @@ class Calibration:
             "n_spoof": self.n_spoof,
             "cllr": self.cllr,
             "set": self.dataset or "unnamed",  # a card may not leave it out
+            "trust": self.trust,
         }
 
 
-def fit(spoof_logits: ArrayLike, labels: Sequence[str], dataset: str = "") -> Calibration:
+def _check_trust(trust: float) -> None:
+    if not 0 < trust <= 1:
+        raise DetectorError(f"trust is a share above 0 and at most 1, not {trust}.")
+
+
+def fit(
+    spoof_logits: ArrayLike, labels: Sequence[str], dataset: str = "", trust: float = 1.0
+) -> Calibration:
     """Calibrate one detector on held-out trials, one score and one label a trial.
+
+    `trust`: the share of the log odds that is kept; see the module docstring.
 
     Deterministic. Targets are smoothed as in Platt (1999): a class of n trials is fitted to
     1 - 1 / (n + 2), so that scores which separate the classes perfectly give a finite slope.
@@ -125,9 +143,10 @@ def fit(spoof_logits: ArrayLike, labels: Sequence[str], dataset: str = "") -> Ca
     Raises
     ------
     DetectorError
-        A label that is neither, a class without trials, a score that is not finite, or scores that
-        are not higher for spoofed trials.
+        A label that is neither, a class without trials, a score that is not finite, scores that
+        are not higher for spoofed trials, a trust that is no share.
     """
+    _check_trust(trust)
     scores = np.asarray(spoof_logits, dtype=np.float64).reshape(-1, 1)
     spoofed = _is_spoof(labels, len(scores))
     _check_finite(scores[:, 0])
@@ -137,11 +156,12 @@ def fit(spoof_logits: ArrayLike, labels: Sequence[str], dataset: str = "") -> Ca
             "Spoofed trials do not score higher than bona fide ones in this set (slope "
             f"{slope:.3g}), so there is nothing to calibrate. Check the labels and the sign."
         )
+    slope, intercept = trust * slope, trust * intercept
     n_spoof = int(spoofed.sum())
     bounds = Bounds(len(spoofed) - n_spoof, n_spoof)
     llrs = np.clip(scores[:, 0] * slope + intercept, bounds.lower, bounds.upper)
     cost = cllr(llrs, labels)
-    return Calibration(slope, intercept, bounds.n_bonafide, n_spoof, cost, dataset)
+    return Calibration(slope, intercept, bounds.n_bonafide, n_spoof, cost, dataset, trust)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +189,13 @@ class Fusion:
 
     A detector that is missing changes the rule, not the meaning: the subset that is there has a
     rule of its own, fitted without the missing one. `checkpoints` says which checkpoint of each
-    detector the rules were fitted with; they hold for no other.
+    detector the rules were fitted with; they hold for no other. `trust` is in the rules.
     """
 
     rules: Mapping[frozenset[str], FusionRule]
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
+    trust: float = 1.0
 
     @property
     def detectors(self) -> frozenset[str]:
@@ -200,6 +221,7 @@ class Fusion:
             "schema": FUSION_SCHEMA,
             "checkpoints": dict(sorted(self.checkpoints.items())),
             "set": self.dataset or "unnamed",  # a card may not leave it out
+            "trust": self.trust,
             "rules": rules,
         }
         return json.dumps(record, indent=1, allow_nan=False) + "\n"
@@ -214,7 +236,9 @@ class Fusion:
                 {frozenset(rule.weights): rule for rule in found},
                 dict(record["checkpoints"]),
                 str(record["set"]),
+                float(record.get("trust", 1.0)),
             )
+            _check_trust(made.trust)
         except (KeyError, TypeError, ValueError) as error:
             raise DetectorError(
                 f"{name} is not a fusion file of schema {FUSION_SCHEMA}: {error!r}. "
@@ -241,6 +265,7 @@ def fit_fusion(
     checkpoints: Mapping[str, str] | None = None,
     dataset: str = "",
     ears: Mapping[str, str] | None = None,
+    trust: float = 1.0,
 ) -> Fusion:
     """Fit every subset of detectors on held-out trials.
 
@@ -249,7 +274,9 @@ def fit_fusion(
     llrs : for each detector its calibrated llr of every trial, in the order of `labels`; NaN where
         that detector has none. A subset is fitted on the trials that all its members scored.
     ears : for each detector what it hears with; see `votes`.
+    trust : the share of the log odds that is kept; that of the llrs, if they have one.
     """
+    _check_trust(trust)
     columns = {name: np.asarray(values, dtype=np.float64) for name, values in llrs.items()}
     lengths = {name: len(values) for name, values in columns.items()}
     if not columns or set(lengths.values()) != {len(labels)}:
@@ -259,11 +286,11 @@ def fit_fusion(
     spoofed = _is_spoof(labels, len(labels))
     rules = {
         frozenset(subset): fit_rule(
-            {name: columns[name] for name in subset}, spoofed, votes(subset, ears or {})
+            {name: columns[name] for name in subset}, spoofed, votes(subset, ears or {}), trust
         )
         for subset in _subsets(columns)
     }
-    return Fusion(rules, dict(checkpoints or {}), dataset)
+    return Fusion(rules, dict(checkpoints or {}), dataset, trust)
 
 
 def cllr(llrs: ArrayLike, labels: Sequence[str]) -> float:
@@ -313,6 +340,7 @@ def fit_rule(
     columns: Mapping[str, NDArray[np.float64]],
     spoofed: NDArray[np.bool_],
     shares: Mapping[str, float],
+    trust: float = 1.0,
 ) -> FusionRule:
     """The rule of one subset: llrs of its detectors (n,) each, and which trials are spoofed.
 
@@ -332,6 +360,7 @@ def fit_rule(
     share = np.array([shares[name] for name in names])
     share /= share.sum()
     (slope,), intercept = _logistic((trials @ share)[:, None], spoofed)
+    slope, intercept = trust * slope, trust * intercept
     weights = tuple(float(slope * one) for one in share)
     n_spoof = int(spoofed.sum())
     bounds = Bounds(len(spoofed) - n_spoof, n_spoof)

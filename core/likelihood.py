@@ -134,7 +134,7 @@ def facts(
     llrs = np.array([calibration.llr(float(logit)) for logit in logits])
 
     def refit(draw: NDArray[np.intp]) -> float:
-        return _again(found, logits, draw).llr(score.spoof_logit)
+        return _again(found, logits, draw, calibration.trust).llr(score.spoof_logit)
 
     interval = _interval(found.spoofed, refit, repeats)
     return _card(one.checkpoint.id, title, basis, llrs, found.labels, interval, "", repeats)
@@ -172,7 +172,7 @@ def fused_facts(
 
     def refit(draw: NDArray[np.intp]) -> float:
         drawn = {name: column[draw] for name, column in columns.items()}
-        return fit_rule(drawn, found.spoofed[draw], rule.weights).llr(own)
+        return fit_rule(drawn, found.spoofed[draw], rule.weights, fusion.trust).llr(own)
 
     interval = _interval(found.spoofed, refit, repeats)
     return _card(FUSED, title, basis, llrs, found.labels, interval, "", repeats)
@@ -341,8 +341,8 @@ def _by_rule(rule: FusionRule, columns: Mapping[str, Floats]) -> Floats:
     return np.array([rule.llr(dict(zip(columns, row, strict=True))) for row in rows])
 
 
-def _again(found: Trials, logits: Floats, draw: NDArray[np.intp]) -> Calibration:
-    return fit(logits[draw], [found.labels[place] for place in draw])
+def _again(found: Trials, logits: Floats, draw: NDArray[np.intp], trust: float) -> Calibration:
+    return fit(logits[draw], [found.labels[place] for place in draw], trust=trust)
 
 
 def _interval(

@@ -132,7 +132,7 @@ def _own_llrs(one: Loaded, spoof_logits: Sequence[float], labels: Sequence[str])
         raise TrainingError(
             f"{one.checkpoint.id}: {len(spoof_logits)} scores for {len(labels)} labels"
         )
-    if not _same(fit(spoof_logits, labels), known):
+    if not _same(fit(spoof_logits, labels, trust=known.trust), known):
         raise TrainingError(
             f"{one.checkpoint.id}: its calibration was not fitted to these scores (slope and "
             "intercept, or the number of trials, differ)"

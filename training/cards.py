@@ -41,7 +41,7 @@ def put(root: Path, figures: Mapping[str, Any], name: str, command: str) -> list
     """
     cards: dict[str, dict[str, Any]] = {}
     for detector, own in figures.items():
-        if "checkpoint" not in own:
+        if own.get("checkpoint", detector) == detector:  # a fusion or an anchor
             continue
         path = root / str(own["checkpoint"]) / CARD
         if not path.is_file():

@@ -123,6 +123,42 @@ def test_a_card_that_cannot_be_right_is_refused(change: dict[str, object]) -> No
         Calibration.from_card(card)
 
 
+@pytest.mark.parametrize("trust", [1.0, 0.5])
+def test_trust_keeps_its_share_of_the_log_odds(trust: float) -> None:
+    scores, labels = gaussians(300, 300)
+    whole, less = fit(scores, labels, "dev"), fit(scores, labels, "dev", trust)
+    assert less.llr(0.3) == pytest.approx(trust * whole.llr(0.3))
+    assert less.bounds == whole.bounds
+    llrs = np.clip(trust * (whole.slope * scores + whole.intercept), -math.log(301), math.log(301))
+    assert less.cllr == pytest.approx(cllr(llrs, labels))
+    assert Calibration.from_card(less.to_card()) == less
+
+
+@pytest.mark.parametrize("trust", [0.0, -1.0, 1.5, math.nan])
+def test_trust_is_a_share(trust: float) -> None:
+    scores, labels = gaussians(30, 30)
+    for attempt in (
+        lambda: fit(scores, labels, trust=trust),
+        lambda: fit_fusion({"sls": scores}, labels, trust=trust),
+        lambda: Calibration.from_card({**fit(scores, labels).to_card(), "trust": trust}),
+    ):
+        with pytest.raises(DetectorError, match="trust is a share"):
+            attempt()
+
+
+def test_a_fusion_of_trusted_llrs_is_that_of_whole_ones_times_trust() -> None:
+    """Detectors keep half of their log odds, and so does what is made of them: not a quarter."""
+    scores, labels = gaussians(300, 300)
+    other = scores + np.random.default_rng(8).normal(0.0, 1.0, len(scores))
+    whole = fit_fusion({"a": scores, "b": other}, labels)
+    less = fit_fusion({"a": 0.5 * scores, "b": 0.5 * other}, labels, {}, "made", trust=0.5)
+    llrs, halves = {"a": 0.8, "b": -0.2}, {"a": 0.4, "b": -0.1}
+    found, wanted = less.llr(halves), whole.llr(llrs)
+    assert wanted is not None
+    assert found == pytest.approx(0.5 * wanted, rel=1e-4)
+    assert Fusion.from_json(less.to_json()) == less
+
+
 def fusion_of_two() -> Fusion:
     scores, labels = gaussians(400, 400)
     rng = np.random.default_rng(8)

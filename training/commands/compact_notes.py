@@ -16,8 +16,13 @@ NOTES: dict[str, list[str]] = {
         "Trained for minutes, after nine minutes of one GPU for the vocoders and codecs whose "
         "copies of human clips it learned from, too; checkpoints/README.md says what was tried "
         "and what came out. Not evidence of anything by itself.",
+        "The command runs the same functions stage by stage; these weights came from its stages "
+        "run one after another over several sessions, the codec from an earlier one. Stages last "
+        "a given time, so it makes such weights again, not these.",
         "Calibrated on dev as files get handled: a third of its clips as they are, the others as "
-        "pieces, most of them after a codec, a room, noise or a lost band, each clip once.",
+        "pieces, most of them after a codec, a room, noise or a lost band, each clip once. Of the "
+        "log odds 0.62 are kept (trust): what held on pages that a network like these and a "
+        "kernel machine had never met.",
     ],
     "texture": [TEXTURE],
     "hiercon": [
@@ -47,7 +52,9 @@ NOTES: dict[str, list[str]] = {
         "by three small convolutions into 16 bins 500 Hz apart every 100 ms, instead of sinc "
         "filters. All of it is learned, from waveforms that were cut and changed anew for every "
         "batch, so it errs otherwise than the four detectors over texture.",
-        "Trained for six and a half minutes of an H200 that two other trainings used, too.",
+        "Trained for six and a half minutes of an H200 that two other trainings used, too, by a "
+        "draft of training/graphs.py: the same draws, losses and rates, but products of matrices "
+        "in TF32 and no limit on gradients while the stem learned alone.",
         "Dimensions: nMI with the family of machine-made speech, on clips of train; the family "
         "'zoo' is copies of human clips by this project's own vocoders and codecs.",
     ],

@@ -18,7 +18,7 @@ FIGURES: dict[str, Any] = {
         "intervals": {"eer": [0.2, 0.3], "cllr": [0.7, 0.95]},
         "by_system_family": {"vc": {"eer": 0.125, "n_spoof": 12}, "-": {"n_spoof": 0}},
     },
-    "fused": {"n_bonafide": 30, "n_spoof": 12, "eer": 0.2},
+    "fused": {"checkpoint": "fused", "n_bonafide": 30, "n_spoof": 12, "eer": 0.2},
 }
 DEV_EVAL = (("dev", 0.1), ("eval", 0.5))
 OLD = [
