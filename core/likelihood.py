@@ -122,7 +122,14 @@ def facts(
         return _uncalibrated(one.checkpoint.id, title)
     entry = one.checkpoint.card.get("calibration") or {}
     conditions = match(entry.get("conditions"), quality, source)
-    basis = _Basis(calibration.bounds, calibration.cllr, calibration.dataset, score.llr, conditions)
+    basis = _Basis(
+        calibration.bounds,
+        calibration.cllr,
+        calibration.dataset,
+        score.llr,
+        conditions,
+        calibration.trust,
+    )
     if not basis.holds:
         return _elsewhere(one.checkpoint.id, title, basis)
     found, problem = _trials_of(
@@ -161,7 +168,7 @@ def fused_facts(
     members = [one.checkpoint for one in loaded if one.checkpoint.detector in own]
     cards = [checkpoint.card.get("calibration") or {} for checkpoint in members]
     conditions = strictest([match(card.get("conditions"), quality, source) for card in cards])
-    basis = _Basis(rule.bounds, rule.cllr, fusion.dataset, llr, conditions)
+    basis = _Basis(rule.bounds, rule.cllr, fusion.dataset, llr, conditions, fusion.trust)
     if not basis.holds:
         return _elsewhere(FUSED, title, basis)
     found, problem = _trials_of(_fusion_scores(), tuple(own), rule.bounds)
@@ -195,6 +202,7 @@ class _Basis:
     dataset: str
     llr: float
     match: Match
+    trust: float
 
     @property
     def holds(self) -> bool:
@@ -295,6 +303,8 @@ def _said(
     else:
         said.append(problem or (words.NO_INTERVAL if known else words.NO_CALIBRATION_SCORES))
     said.append(_rests_on(basis))
+    if basis.trust < 1:
+        said.append(words.trusted(basis.trust))
     if basis.match.status == "matched":
         said.append(basis.match.text)
     return said

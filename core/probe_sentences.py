@@ -300,6 +300,14 @@ def basis(counts: tuple[int, int], bounds: tuple[float, float], dataset: str, cl
     )
 
 
+def trusted(trust: float) -> str:
+    """Why an llr is smaller than calibration alone would make it."""
+    return (
+        f"Calibration alone would claim more: {share(trust)} of its log odds are kept, because no "
+        "more of them held on recordings from sources that nothing was trained or calibrated on."
+    )
+
+
 def tippett_words(llr: float, spoof: float, bonafide: float) -> str:
     """Where a clip stands among the calibration trials."""
     return (

@@ -170,6 +170,21 @@ def test_the_fused_card_is_that_of_the_detectors_that_are_there(fusion: Fusion) 
     assert one.tippett is not None
 
 
+def test_trust_is_said_and_is_in_the_interval(tmp_path: Path) -> None:
+    """A card of half the log odds: llr, interval and trials shrink with it."""
+    less = fit(LOGITS, LABELS, "a made set", 0.5)
+    trials.write(tmp_path / trials.SCORES, LABELS, {"spoof_logit": LOGITS.tolist()})
+    whole = facts(detector(tmp_path), score(1.0), repeats=50)
+    found = facts(detector(tmp_path, less), Score(1.0, less.llr(1.0)), repeats=50)
+    assert whole.interval is not None
+    assert found.interval == pytest.approx([0.5 * end for end in whole.interval], abs=1e-6)
+    inside = np.abs(whole.trial_llrs) < 4.0  # beyond, whole llrs are cut
+    np.testing.assert_allclose(found.trial_llrs[inside], 0.5 * whole.trial_llrs[inside])
+    (told,) = [one for one in found.sentences if one not in whole.sentences and "kept" in one]
+    assert "50 % of its log odds are kept" in told
+    assert not any("are kept" in one for one in whole.sentences)
+
+
 def test_a_mean_of_llrs_has_no_card() -> None:
     found = fused_facts([said("loudness", 1.0), said("other", 0.4)], [loaded()], None)
     assert found.llr is None
