@@ -2,9 +2,8 @@
 
 On two CPU cores the changes and the statistics of `core.texture` cost more than a step of a compact
 network. So several variants of each clip are made before training: variant 0 is its unchanged head,
-the others are pieces of it or of its lossy version, most of them
-changed (`training.pieces`). All random choices follow from the seed, the variant
-and the order of the clips.
+the others are changed pieces (`training.pieces`). All random choices follow from the seed, the
+variant and the order of the clips.
 """
 
 from dataclasses import dataclass
