@@ -18,6 +18,7 @@ COMMANDS = (
     "localise",
     "disentangle",
     "compact",
+    "trust",
     "cards",
     "zoo",
 )
