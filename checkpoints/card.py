@@ -58,7 +58,8 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether it may be the id of a checkpoint: never a path, never a hidden file."""
     return isinstance(value, str) and len(value) <= MAX_ID and bool(ID.fullmatch(value))
 
 
@@ -120,8 +121,8 @@ _GOLDEN: dict[str, Check] = {
 _DIMENSION: dict[str, Check] = {"dim": _is_count, "attack": _is_text, "nmi": _is_number}
 
 _REQUIRED: dict[str, tuple[Check, str]] = {
-    "id": (_is_id, f"lower-case letters, digits, '.', '_' and '-', at most {MAX_ID}"),
-    "detector": (_is_id, "the name of a detector"),
+    "id": (is_id, f"lower-case letters, digits, '.', '_' and '-', at most {MAX_ID}"),
+    "detector": (is_id, "the name of a detector"),
     "size": (lambda value: value in ("paper", "compact"), '"paper" or "compact"'),
     "config": (lambda value: isinstance(value, dict), "an object"),
     "sha256": (
@@ -151,7 +152,7 @@ _REQUIRED: dict[str, tuple[Check, str]] = {
         "[low, high], codecs: [names]}",
     ),
     "golden": (_or_null(_record_of(_GOLDEN)), "{spoof_logit, tolerance > 0}"),
-    "backbone": (_or_null(_is_id), "the id of a checkpoint or null"),
+    "backbone": (_or_null(is_id), "the id of a checkpoint or null"),
     "default": (lambda value: isinstance(value, bool), "true or false"),
     "notes": (_list_of(_is_text), "a list of texts"),
 }

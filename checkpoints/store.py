@@ -191,12 +191,31 @@ def save(folder: Path, tensors: Mapping[str, "Tensor"], card: Mapping[str, Any])
     card = {**card, "sha256": hashlib.sha256(content).hexdigest()}
     check_card(card, f"the card for {folder}")
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    for name, data in ((WEIGHTS, content), (CARD, text.encode())):
-        partial = folder / f"{name}.partial"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
+    _place(folder / WEIGHTS, content)
+    write_card(folder, card)
     return _record(folder, card)
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write or replace a checkpoint's card, checked first and never half.
+
+    Raises
+    ------
+    CheckpointError
+        The card does not keep to its schema; the old one stays.
+    """
+    check_card(card, f"the card for {folder}")
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    _place(folder / CARD, text.encode())
+
+
+def _place(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

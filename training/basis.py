@@ -8,8 +8,6 @@ Without these files a checkpoint scores as well, but its likelihood-ratio card h
 Tippett plot, and "conditions unknown" (`core.trials`, `core.conditions`, `core.likelihood`).
 """
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from checkpoints.card import check_card
-from checkpoints.store import CARD
+from checkpoints.store import write_card
 from core import intake, quality, trials
 from core.calibration import Calibration, Fusion, cllr, fit, load_fusion
 from core.conditions import conditions_of
@@ -78,7 +75,9 @@ def write(
     written = {name: conditions_for(one.detector, heard) for name, one in calibrated.items()}
     for name, one in calibrated.items():
         folder = one.checkpoint.folder
-        _replace_card(folder / CARD, one.checkpoint.card, written[name])
+        card = one.checkpoint.card
+        calibration = {**card["calibration"], "conditions": dict(written[name])}
+        write_card(folder, {**card, "calibration": calibration})
         trials.write(folder / trials.SCORES, labels, {"spoof_logit": spoof_logits[name]})
     if columns:
         trials.write(home / trials.FUSION_SCORES, labels, columns)
@@ -163,15 +162,3 @@ def _columns(
             f"would be {found:.6f}"
         )
     return columns
-
-
-def _replace_card(path: Path, card: Mapping[str, Any], conditions: Mapping[str, Any]) -> None:
-    changed = {**card, "calibration": {**card["calibration"], "conditions": dict(conditions)}}
-    check_card(changed, str(path))
-    text = json.dumps(changed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

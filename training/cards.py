@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from checkpoints.store import CARD
+from checkpoints.card import check_card, is_id
+from checkpoints.store import CARD, write_card
 from training.errors import TrainingError
 
 METRICS = ("eer", "cllr")
@@ -32,28 +33,37 @@ def read(path: Path) -> dict[str, Any]:
 def put(root: Path, figures: Mapping[str, Any], name: str, command: str) -> list[str]:
     """Replace what the cards under `root` say of the set `name`; returns the checkpoints' ids.
 
-    What has no checkpoint (a fusion) has no card and is left out.
+    What has no checkpoint of its own (a fusion, an anchor) has no card and is left out.
 
     Raises
     ------
     TrainingError
         A checkpoint that is not there, or figures without an interval; nothing is written then.
+    CheckpointError
+        Figures that no card may hold.
     """
-    cards: dict[str, dict[str, Any]] = {}
+    cards: dict[Path, dict[str, Any]] = {}
     for detector, own in figures.items():
-        if own.get("checkpoint", detector) == detector:  # a fusion or an anchor
+        checkpoint = str(own.get("checkpoint", detector))
+        if checkpoint == detector:
             continue
-        path = root / str(own["checkpoint"]) / CARD
-        if not path.is_file():
-            raise TrainingError(f"there is no card of {own['checkpoint']} in {root}")
-        if missing := [m for m in METRICS if m not in own or m not in own.get("intervals", {})]:
-            raise TrainingError(
-                f"{detector} has no {missing[0]} with an interval; ask metrics for --bootstrap"
+        folder = root / checkpoint
+        if not is_id(checkpoint) or not (folder / CARD).is_file():
+            raise TrainingError(f"there is no card of {checkpoint!r} in {root}")
+        try:
+            cards[folder] = _with(
+                json.loads((folder / CARD).read_text("utf-8")), own, name, command
             )
-        cards[own["checkpoint"]] = _with(json.loads(path.read_text()), own, name, command)
-    for checkpoint, card in cards.items():
-        (root / checkpoint / CARD).write_text(json.dumps(card, indent=2) + "\n")
-    return list(cards)
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(
+                f"{detector} lacks a count, an eer or cllr, or the interval of one ({error!r}); "
+                "ask metrics for --bootstrap"
+            ) from error
+    for folder, card in cards.items():
+        check_card(card, f"the card for {folder}")
+    for folder, card in cards.items():
+        write_card(folder, card)
+    return [folder.name for folder in cards]
 
 
 def _with(card: dict[str, Any], own: Mapping[str, Any], name: str, command: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from checkpoints import store
 from training.__main__ import main
 
 FIGURES: dict[str, Any] = {
@@ -20,19 +22,33 @@ FIGURES: dict[str, Any] = {
     },
     "fused": {"checkpoint": "fused", "n_bonafide": 30, "n_spoof": 12, "eer": 0.2},
 }
-DEV_EVAL = (("dev", 0.1), ("eval", 0.5))
+BLANK = dict.fromkeys(("low", "high", "n", "command"))
 OLD = [
-    {"set": "dev", "metric": "eer", "value": 0.1},
-    {"set": "eval", "metric": "eer", "value": 0.5},
+    {"set": name, "metric": "eer", "value": value} | BLANK
+    for name, value in (("dev", 0.1), ("eval", 0.5))
 ]
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "checkpoints" / "sls-made"
-    folder.mkdir(parents=True)
-    notes = ["A note.", "EER on eval by family of something: vc 99 %."]
-    (folder / "card.json").write_text(json.dumps({"id": "x", "measured": OLD, "notes": notes}))
+    card = {
+        "id": "sls-made",
+        "detector": "sls",
+        "size": "compact",
+        "config": {},
+        "licence": "none",
+        "provenance": {"source": "a test", "url": None, "commit": None, "made_by": None},
+        "trained_on": [],
+        "recipe": None,
+        "command": None,
+        "measured": OLD,
+        "calibration": None,
+        "golden": {"spoof_logit": 0.0, "tolerance": 1e-3},
+        "backbone": None,
+        "default": False,
+        "notes": ["A note.", "EER on eval by family of something: vc 99 %."],
+    }
+    store.save(tmp_path / "checkpoints" / "sls-made", {"w": torch.zeros(1)}, card)
     return tmp_path
 
 
@@ -54,7 +70,7 @@ def test_figures_replace_those_of_their_set(root: Path, capsys: pytest.CaptureFi
     assert put(root, FIGURES) == put(root, FIGURES) == 0  # twice is once
     assert capsys.readouterr().out.splitlines() == ["sls-made: eval"] * 2
     found = card(root)
-    assert found["id"] == "x"
+    assert found["id"] == "sls-made"
     assert [(one["set"], one["metric"], one["value"]) for one in found["measured"]] == [
         ("dev", "eer", 0.1),
         ("eval", "eer", 0.25),
@@ -72,8 +88,11 @@ def test_figures_replace_those_of_their_set(root: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("figures", "told"),
     [
-        ({"sls": FIGURES["sls"] | {"checkpoint": "gone"}}, "no card of gone"),
+        ({"sls": FIGURES["sls"] | {"checkpoint": "gone"}}, "no card of 'gone'"),
         ({"sls": {k: v for k, v in FIGURES["sls"].items() if k != "intervals"}}, "--bootstrap"),
+        ({"sls": FIGURES["sls"] | {"checkpoint": "../checkpoints/sls-made"}}, "no card of"),
+        ({"sls": FIGURES["sls"] | {"n_spoof": "many"}}, "--bootstrap"),
+        ({"sls": FIGURES["sls"] | {"eer": "low"}}, "measured"),
         ([1, 2], "figures by detector"),
     ],
 )
