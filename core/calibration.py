@@ -35,6 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from core.types import DetectorError
 
 FUSION_SCHEMA = 1
+CANCEL = 1e-6  # of the sum of their sizes: weights that add up to less cancel each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ class Fusion:
                 float(record.get("trust", 1.0)),
             )
             _check_trust(made.trust)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, DetectorError) as error:
             raise DetectorError(
                 f"{name} is not a fusion file of schema {FUSION_SCHEMA}: {error!r}. "
                 "Fit it again, or remove it to score without fusion."
@@ -342,11 +343,23 @@ def fit_rule(
     shares: Mapping[str, float],
     trust: float = 1.0,
 ) -> FusionRule:
-    """The rule of one subset: llrs of its detectors (n,) each, and which trials are spoofed.
+    """The rule of one subset of detectors.
 
-    Logistic regression of one number, the mean of the llrs weighted by `shares` (on any scale):
-    detectors that were trained on the same clips agree too much for weights of their own to be told
-    apart on some hundred trials (`training/ship.py` cross-validates it by source).
+    Logistic regression of one number, the weighted mean of the llrs: detectors that were trained on
+    the same clips agree too much for weights of their own to be told apart on some hundred trials
+    (`training/ship.py` cross-validates it by source).
+
+    Parameters
+    ----------
+    columns : llrs (n,) of each detector; NaN where it has none.
+    spoofed : bool (n,), which trials are spoofed.
+    shares : what each llr counts, on any scale; they do not add up to 0.
+    trust : the share of the log odds that is kept; that of the llrs, if they have one.
+
+    Raises
+    ------
+    DetectorError
+        No trials of both classes that all detectors scored.
     """
     names = tuple(columns)
     trials = np.column_stack([columns[name] for name in names])
@@ -437,7 +450,10 @@ def _subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
 def _rule(entry: Mapping[str, Any]) -> FusionRule:
     weights = {str(name): float(weight) for name, weight in entry["weights"].items()}
     numbers = [*weights.values(), float(entry["intercept"])]
-    if not weights or not all(isfinite(number) for number in numbers):
+    total = sum(weights.values())
+    # weights that cancel have no shares, which the interval of the likelihood-ratio card needs
+    cancel = abs(total) <= CANCEL * sum(map(abs, weights.values()))
+    if not weights or not all(isfinite(number) for number in numbers) or cancel:
         raise ValueError(f"a rule with the weights {entry['weights']}")
     return FusionRule(
         weights,

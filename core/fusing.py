@@ -53,9 +53,12 @@ def how(detections: Sequence[Detection], fusion: Fusion | None = None) -> str:
         return "none: no calibrated detector"
     if fusion is not None and _covered(members, fusion):
         fitted = fusion.dataset or "a held-out set"
-        weights = fusion.rules[frozenset(d.detector for d in members)].weights
-        own = dict.fromkeys(f"{weights[d.detector]:.2f} x {d.checkpoint}" for d in members)
-        return f"llrs of {', '.join(own)}: a logistic regression, fitted on {fitted}"
+        rule = fusion.rules[frozenset(d.detector for d in members)]
+        own = dict.fromkeys(f"{rule.weights[d.detector]:.2f} x {d.checkpoint}" for d in members)
+        return (
+            f"llrs of {', '.join(own)}, and {rule.intercept:+.2f}: a logistic regression, fitted "
+            f"on {fitted}"
+        )
     if "," not in names:
         return f"the llr of {names} alone"
     return f"mean llr of {names} (no rule was fitted for these checkpoints)"

@@ -32,7 +32,7 @@ Differences from the authors' code, each held by a test in tests/core/detectors/
     - `Freq_aug`, off in the published configurations, belongs to training, not to the network.
     - `pool_ratios` has three entries; the authors' fourth is unused (`test_golden`).
     - Size `compact` hears a small spectral stem instead of sinc filters and pools nothing on the
-      way: 16 bins of 500 Hz, 40 blocks of 100 ms (`core.detectors.aasist_picture`,
+      way: 16 bins 500 Hz apart, 40 blocks of 100 ms (`core.detectors.aasist_picture`,
       `test_compact`).
 """
 

@@ -147,7 +147,9 @@ def test_a_fitted_rule_is_used_for_its_own_checkpoint() -> None:
     together = fuse(found, fusion_for("mine"))
     assert together.llr == pytest.approx(0.5 + 2 * found[0].score.llr)
     assert [llr for _, llr in together.windows] == pytest.approx([2.5, 4.5, 6.5], abs=0.05)
-    assert "llrs of 2.00 x mine: a logistic regression, fitted on" in how(found, fusion_for("mine"))
+    assert "llrs of 2.00 x mine, and +0.50: a logistic regression, fitted on" in how(
+        found, fusion_for("mine")
+    )
 
 
 def test_a_rule_for_another_checkpoint_is_not_used() -> None:

@@ -256,6 +256,21 @@ def test_a_broken_fusion_file_is_refused(text: str) -> None:
         Fusion.from_json(text)
 
 
+@pytest.mark.parametrize("weights", [{"aasist": 0.0}, {"aasist": 2.0, "sls": -2.0}])
+def test_weights_that_cancel_are_refused(weights: dict[str, float]) -> None:
+    """The interval of the likelihood-ratio card is fitted with their shares: 0 has none."""
+    record = json.loads(fusion_of_two().to_json())
+    record["rules"][-1]["weights"] = weights
+    with pytest.raises(DetectorError, match=r"fusion\.json is not a fusion file"):
+        Fusion.from_json(json.dumps(record))
+
+
+def test_a_fusion_file_with_a_trust_that_is_no_share_is_refused_by_name() -> None:
+    record = json.loads(fusion_of_two().to_json()) | {"trust": 7}
+    with pytest.raises(DetectorError, match=r"fusion\.json is not a fusion file"):
+        Fusion.from_json(json.dumps(record))
+
+
 def test_a_fusion_file_without_a_subset_is_refused() -> None:
     record = json.loads(fusion_of_two().to_json())
     record["rules"].pop(0)
