@@ -50,14 +50,6 @@ def calm_start(net: Aasist) -> None:
     net.pos_S.mul_(0.3)
 
 
-@torch.inference_mode()
-def logits(net: Aasist, waves: Tensor, batch: int = 32) -> list[float]:
-    """spoof_logit of waves (clips, samples)."""
-    device = net.pos_S.device
-    parts = [net(wave.to(device)).spoof_logit for wave in waves.split(batch)]
-    return [float(x) for part in parts for x in part]
-
-
 def fit(pieces: Pieces, config: Mapping[str, Any], seconds: float, log: Path, seed: int) -> Aasist:
     """Train for so many seconds where the pieces are; the mean of the weights comes back."""
     torch.manual_seed(seed)

@@ -1,14 +1,13 @@
 """From scores on dev to calibrations and fusion, and the pieces that the stages learn from."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from core.calibration import Calibration, Fusion, cllr, fit
+from tests.training import noises
 from training import ship
 from training.compact_set import Plan, Workshop
 from training.curve import eer_official, scores
@@ -56,32 +55,7 @@ def test_fusion_is_fitted_on_handled_clips_and_told_on_both(
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen noises with a manifest, half of them dev."""
-    folder = tmp_path_factory.mktemp("corpus")
-    (folder / "flac").mkdir()
-    rng = np.random.default_rng(2)
-    rows = []
-    for number in range(16):
-        label = "spoof" if number % 2 else "bonafide"
-        split = "dev" if number < 8 else "train"
-        rows.append(
-            {
-                "utt_id": f"U{number}",
-                "split": split,
-                "label": label,
-                "system": "vocoder" if label == "spoof" else "-",
-                "system_family": "made" if label == "spoof" else "-",
-                "source_repo": f"page/{number % 3}",
-                "licence": "made here" if number % 4 else "",
-            }
-        )
-        wave = 0.05 * rng.standard_normal(20_000 + 500 * number)
-        soundfile.write(folder / "flac" / f"U{number}.flac", wave, 16_000)
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+    return noises.corpus(tmp_path_factory.mktemp("corpus") / "made", 16)
 
 
 def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(

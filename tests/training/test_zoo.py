@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from training import steps
 from training.bank import Bank
 from training.data import Item
 from training.zoo import fit as fitting
@@ -138,7 +139,8 @@ def test_pieces_are_of_the_wave_and_of_one_level() -> None:
 def test_fit_follows_the_wave_it_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty steps on a clock that counts them, the last sixteen against critics."""
     clock = SimpleNamespace(monotonic=count().__next__)
-    for name, value in {"time": clock, "BATCH": 2, "MEMORY": 0.5}.items():
+    monkeypatch.setattr(steps, "time", clock)
+    for name, value in {"BATCH": 2, "MEMORY": 0.5}.items():
         monkeypatch.setattr(fitting, name, value)
     time = torch.arange(64_000) / 16_000
     samples = 0.1 * torch.sin(2 * torch.pi * 220 * time) * (1 + torch.sin(2 * torch.pi * 3 * time))
@@ -153,6 +155,12 @@ def test_fit_follows_the_wave_it_hears(tmp_path: Path, monkeypatch: pytest.Monke
 
     assert far(made) < 0.95 * far(fresh)  # the rate is still rising
     assert json.loads((tmp_path / "log.json").read_text())[0]["step"] == 1
+
+
+def test_no_time_is_no_step(tmp_path: Path) -> None:
+    made = fit("vocos", torch.zeros(20_000), 0.0, tmp_path / "log.json", 3)
+    assert not made.training
+    assert not (tmp_path / "log.json").exists()
 
 
 def test_copies_keep_length_and_level_and_are_spoof() -> None:

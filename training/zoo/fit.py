@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from training.steps import until
 from training.zoo import generators
 from training.zoo.critics import Critics, critics_loss, generator_loss
 from training.zoo.generators import Generator, Mel
@@ -67,9 +67,8 @@ def fit(kind: str, samples: Tensor, seconds: float, log: Path, seed: int) -> Gen
     theirs = torch.optim.AdamW(critics.parameters(), PEAK / 2, betas=(0.8, 0.99), fused=True)
     mean = AveragedModel(made_by, multi_avg_fn=get_ema_multi_avg_fn(MEMORY))
     curve: list[dict[str, float]] = []
-    started, step = time.monotonic(), 0
-    while (share := (time.monotonic() - started) / seconds) < 1:
-        rate = min(1.0, (step + 1) / 200) * max(0.02, 0.5 + 0.5 * math.cos(math.pi * share))
+    for step, share in enumerate(until(seconds), 1):
+        rate = min(1.0, step / 200) * max(0.02, 0.5 + 0.5 * math.cos(math.pi * share))
         for group in ours.param_groups:
             group["lr"] = PEAK * rate
         heard = pieces(samples, SAMPLES, BATCH)
@@ -84,7 +83,6 @@ def fit(kind: str, samples: Tensor, seconds: float, log: Path, seed: int) -> Gen
         loss.backward()
         nn.utils.clip_grad_norm_(made_by.parameters(), 20.0)
         ours.step()
-        step += 1
         mean.update_parameters(made_by)
         if step % 100 == 1:
             curve.append(

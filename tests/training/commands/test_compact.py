@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.detectors.aasist import Aasist
-from tests.training.commands.test_zoo import corpus
+from tests.training.noises import corpus
 from training.__main__ import main
 from training.zoo import generators
 
@@ -15,7 +15,7 @@ def test_one_stage_is_trained_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generators, "KINDS", {"vocos": generators.KINDS["vocos"]})
-    data, work = corpus(tmp_path / "corpus"), tmp_path / "work"
+    data, work = corpus(tmp_path / "corpus", 4), tmp_path / "work"
     asked = ["compact", "--stage", "aasist", "--data", str(data), "--work", str(work)]
     assert main([*asked, "--patience", "0.00001"]) == 0
     assert "aasist" in capsys.readouterr().out

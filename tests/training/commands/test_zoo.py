@@ -1,33 +1,13 @@
 """`python -m training zoo`."""
 
-import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 
+from tests.training.noises import corpus
 from training.__main__ import main
 from training.zoo import generators
-
-
-def corpus(folder: Path) -> Path:
-    """Two human noises and two machine-made ones, one of each in dev."""
-    (folder / "flac").mkdir(parents=True)
-    rng = np.random.default_rng(4)
-    rows = []
-    for number in range(4):
-        label = "spoof" if number % 2 else "bonafide"
-        split = "dev" if number < 2 else "train"
-        rows.append({"utt_id": f"U{number}", "split": split, "label": label, "system": "-"})
-        wave = 0.05 * rng.standard_normal(20_000)
-        soundfile.write(folder / "flac" / f"U{number}.flac", wave, 16_000)
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
 
 
 def test_kinds_are_listed_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +27,7 @@ def test_a_kind_that_is_not_there_is_told_with_those_that_are(
 def test_a_generator_is_trained_once_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, work = corpus(tmp_path / "corpus"), tmp_path / "work"
+    data, work = corpus(tmp_path / "corpus", 4), tmp_path / "work"
     asked = ["zoo", "--kind", "flow", "--data", str(data), "--work", str(work)]
     assert main([*asked, "--patience", "0.00001"]) == 0
     kept = work / "zoo-flow-done.pt"
