@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import detect, provenance, sentences, threads
-from core.calibration import Fusion
 from core.conditions import match, strictest
 from core.detect import Settings, Step, StopSign
 from core.fusing import fuse, how, installed_fusion, left_out
+from core.fusion import Fusion
 from core.intake import Limits, decode
 from core.probe_sentences import other_condition
 from core.types import (

@@ -27,7 +27,7 @@ import numpy as np
 
 from core import provenance
 from core.archive import Writer
-from core.calibration import Fusion
+from core.fusion import Fusion
 from core.report import to_csv, to_json
 from core.report_html import to_html
 from core.report_words import Heading

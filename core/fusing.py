@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from checkpoints.store import search_path
-from core.calibration import Fusion, load_fusion
+from core.fusion import Fusion, load_fusion
 from core.sentences import uncalibrated
 from core.types import Detection, Fused, Notice, Reading, Region
 

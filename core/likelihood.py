@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from checkpoints.store import search_path
 from core import probe_sentences as words
 from core import trials as trial_files
-from core.calibration import Bounds, Calibration, Fusion, FusionRule, fit, fit_rule
+from core.calibration import Bounds, Calibration, fit
 from core.conditions import Match, match, strictest
 from core.fusing import FUSION_FILE, fuse
+from core.fusion import Fusion, FusionRule, fit_rule
 from core.rescoring import FUSED
 from core.trials import Trials
 from core.types import Detection, DetectorError, Score, Source

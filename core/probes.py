@@ -42,7 +42,7 @@ from core.variants import HARMLESS, Group, NotApplicableError, Variant, unchange
 from core.variants import shortcuts as shortcut_variants
 
 if TYPE_CHECKING:
-    from core.calibration import Fusion
+    from core.fusion import Fusion
     from core.loading import Loaded
 
 MAX_WINDOWS = 3  # of a whole clip; each is scored some sixteen times

@@ -37,7 +37,7 @@ from core.types import RATE, Clip, DetectorError, Region, Window
 from core.windows import channel_of
 
 if TYPE_CHECKING:
-    from core.calibration import Fusion
+    from core.fusion import Fusion
     from core.loading import Loaded
 
 MAX_SECONDS = 32.0  # of the clip that is scored with and without the region

@@ -25,7 +25,7 @@ from core.variants import CONTEXT, Change, NotApplicableError, Stretch
 from core.windows import channel_of
 
 if TYPE_CHECKING:
-    from core.calibration import Fusion
+    from core.fusion import Fusion
     from core.loading import Loaded
 
 FUSED = "fused"  # the id under which the fused llr stands beside the checkpoints

@@ -17,10 +17,11 @@ import torch
 
 from checkpoints.store import write_card
 from core import intake, quality, trials
-from core.calibration import Calibration, Fusion, cllr, fit, load_fusion
+from core.calibration import Calibration, cllr, fit
 from core.conditions import conditions_of
 from core.detectors.base import Detector
 from core.fusing import FUSION_FILE
+from core.fusion import Fusion, load_fusion
 from core.loading import Loaded, golden_wave
 from core.quality import Quality
 from core.types import AudioError, Source

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.analysis import judge
-from core.calibration import Fusion
 from core.detect import Settings, Step, detections, scan
 from core.fusing import installed_fusion
+from core.fusion import Fusion
 from core.intake import decode
 from core.loading import Loaded
 from core.quality import Quality, measure

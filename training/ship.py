@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from checkpoints import store
-from core.calibration import Calibration, cllr, fit, fit_fusion, fit_rule, votes
+from core.calibration import Calibration, cllr, fit
 from core.detectors.aasist import Aasist
 from core.detectors.base import Detector
 from core.detectors.qaf import QafStatic
+from core.fusion import fit_fusion, fit_rule, votes
 from core.loading import golden_logit
 from core.types import DetectorError
 from training.bootstrap import bootstrap_eer, interval

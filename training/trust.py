@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.calibration import cllr, fit, fit_rule
+from core.calibration import cllr, fit
+from core.fusion import fit_rule
 from core.trials import Trials
 from training.errors import TrainingError
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from core.calibration import fit, fit_fusion
+from core.calibration import fit
+from core.fusion import fit_fusion
 from core.loading import Loaded, load
 from tests.browser.conftest import ROOT, app, drop, scored, themes, visit
 from training import basis

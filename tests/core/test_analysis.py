@@ -8,9 +8,10 @@ import pytest
 import soundfile
 
 from core.analysis import analyse, analyse_clip, conclude, judge, windows_to_score
-from core.calibration import Calibration, Fusion, FusionRule
+from core.calibration import Calibration
 from core.detect import Settings, detections, scan
 from core.fusing import FUSION_FILE, fuse, how, installed_fusion
+from core.fusion import Fusion, FusionRule
 from core.quality import Quality
 from core.sentences import silent
 from core.types import AudioError, Notice, Region

@@ -7,17 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.calibration import (
-    Bounds,
-    Calibration,
-    Fusion,
-    cllr,
-    fit,
-    fit_fusion,
-    load_fusion,
-    min_cllr,
-    votes,
-)
+from core.calibration import Bounds, Calibration, cllr, fit, min_cllr
+from core.fusion import Fusion, fit_fusion, load_fusion, votes
 from core.types import DetectorError
 
 LABELS = ["spoof", "spoof", "bonafide", "bonafide"]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from core import trials
-from core.calibration import Calibration, Fusion, fit, fit_fusion
+from core.calibration import Calibration, fit
 from core.conditions import match
+from core.fusion import Fusion, fit_fusion
 from core.likelihood import facts, fused_facts, tippett
 from core.loading import Loaded
 from core.types import Detection, Score

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from checkpoints import store
 from core import trials
-from core.calibration import fit, fit_fusion
+from core.calibration import fit
 from core.detectors.base import Features
+from core.fusion import fit_fusion
 from core.loading import Loaded, golden_logit, load
 from core.registry import DETECTORS
 from tests.core.loudness import Loudness

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.calibration import Calibration, Fusion, cllr, fit
+from core.calibration import Calibration, cllr, fit
+from core.fusion import Fusion
 from tests.training import noises
 from training import ship
 from training.compact_set import Plan, Workshop

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from core.calibration import Fusion
     from core.detect import Settings
+    from core.fusion import Fusion
     from core.loading import Loaded
     from training.localisation import Scanned
     from training.splices import Splice
