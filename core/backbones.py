@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 import core.torchaudio_guard  # noqa: F401  transformers imports torchaudio; the guard comes first
+from core.cepstra import CepstraConfig, CepstraStem
 from core.compact import SpectralConfig, SpectralStem
 from core.texture import TextureConfig, TextureStem
 from core.types import RATE
@@ -45,7 +46,7 @@ KERNELS = (10, 3, 3, 3, 3, 2, 2)  # samples, of the seven convolutions of wav2ve
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
 Kind = Literal["xls-r", "wavlm", "compact"]
-Stem = Literal["conv", "spectral", "texture"]
+Stem = Literal["conv", "spectral", "texture", "cepstra"]
 
 
 class Layers(NamedTuple):
@@ -81,11 +82,16 @@ class SpeechConfig:
     positional_groups: int = 16
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
+    cepstra: CepstraConfig = field(default_factory=CepstraConfig)
 
     @property
     def described(self) -> int:
         """Numbers that describe a frame at the end of the stem."""
-        own = {"spectral": self.spectral.width, "texture": self.texture.width}
+        own = {
+            "spectral": self.spectral.width,
+            "texture": self.texture.width,
+            "cepstra": self.cepstra.width,
+        }
         return own.get(self.stem, self.stem_width)
 
     @classmethod
@@ -96,11 +102,13 @@ class SpeechConfig:
         spectral = dict(entries.pop("spectral", {}))
         spectral = {k: tuple(v) if isinstance(v, list) else v for k, v in spectral.items()}
         texture = dict(entries.pop("texture", {}))
+        cepstra = dict(entries.pop("cepstra", {}))
         return replace(
             base,
             **entries,
             spectral=replace(base.spectral, **spectral),
             texture=replace(base.texture, **texture),
+            cepstra=replace(base.cepstra, **cepstra),
         )
 
 
@@ -140,6 +148,8 @@ def _encoder(config: SpeechConfig) -> Any:
         model.feature_extractor = SpectralStem(config.spectral)
     if config.stem == "texture":
         model.feature_extractor = TextureStem(config.texture)
+    if config.stem == "cepstra":
+        model.feature_extractor = CepstraStem(config.cepstra)
     return model
 
 

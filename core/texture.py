@@ -7,36 +7,23 @@ inside broader bands, and how the bands beat at the rate of the voice (`core.pul
 codecs give themselves away in these; which of them help was chosen on `dev` and on folds of
 `train` without whole sources (checkpoints/README.md).
 
-Three choices make it calm:
-
-* levels are relative to the active part of the window, so gain changes nothing;
-* spectra count by how active they are: far (`ACTIVE` dB) below the loudest they count for nothing,
-  so that silence before, after or inside a clip hardly changes a statistic, and a silent frame
-  takes those of the whole window;
-* each statistic is put on a fixed scale, measured once over training audio, and limited.
-
-Nothing here is trained by gradients, but they pass through to the waveform, for attribution; the
-scale is part of the weights.
+What makes it calm is in `core.blocks`.
 """
 
 import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from core import pulses
+from core.blocks import ACTIVE, BLOCK, FLOOR, FRAME, HOP, SHORT_HOP, BlockStem, around, filterbank
 from core.spectra import activity, spectra
 
-FRAME, HOP, SHORT_HOP, FFT = 400, 320, 160, 512  # samples
+FFT = 512  # samples, zeros included, of a spectrum of a frame
 LONG, LONG_FFT = 1024, 1024  # samples of the spectra that resolve harmonics, every 20 ms
-BLOCK = 10  # short spectra in a block of 100 ms, over which statistics are summed first
-ACTIVE = 45.0  # dB below the loudest spectrum at which one counts half
-FLOOR = 1e-6  # of the mean power of the active part
-LIMIT = 4.0  # standard deviations
 FLAT_BANDS = 40
-EVERYWHERE = 0.02  # share of the whole window in the statistics of any frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,60 +45,22 @@ class TextureConfig:
         return 8 * self.bands - 3 + 5 * FLAT_BANDS + pulses.WIDTH
 
 
-def filterbank(bands: int, bins: int) -> Tensor:
-    """Triangles between equally spaced edges from the first to the last bin: (bins, bands)."""
-    edges = torch.linspace(0, bins - 1, bands + 2)
-    at = torch.arange(bins, dtype=torch.float32)[:, None]
-    up = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    down = (edges[2:] - at) / (edges[2:] - edges[1:-1])
-    return torch.minimum(up, down).clamp_min(0)
+class TextureStem(BlockStem):
+    """Waveform -> frames of `TextureConfig.width` numbers."""
 
-
-class TextureStem(nn.Module):
-    """Waveform -> frames, in the place and with the signature of wav2vec 2.0's feature encoder."""
-
-    centre: Tensor
-    scale: Tensor
     bank: Tensor
     broad: Tensor
     broad_long: Tensor
 
     def __init__(self, config: TextureConfig) -> None:
-        super().__init__()
+        super().__init__(config.width)
         self.config = config
-        self.register_buffer("centre", torch.zeros(config.width))
-        self.register_buffer("scale", torch.ones(config.width))
         for name, bands, size in (
             ("bank", config.bands, FFT),
             ("broad", FLAT_BANDS, FFT),
             ("broad_long", FLAT_BANDS, LONG_FFT),
         ):
             self.register_buffer(name, filterbank(bands, size // 2 + 1), persistent=False)
-
-    def forward(self, wave: Tensor) -> Tensor:
-        """Waveforms (batch, samples) -> (batch, width, frames)."""
-        frames = (wave.shape[-1] - FRAME) // HOP + 1
-        return self.frames_of(self.statistics(wave.float()), frames).to(wave.dtype)
-
-    def frames_of(self, statistics: Tensor, frames: int) -> Tensor:
-        """Statistics (batch, blocks, width) on the fixed scale: (batch, width, frames)."""
-        blocks = self.scaled(statistics)
-        at = torch.arange(frames, device=blocks.device) * (HOP / SHORT_HOP / BLOCK)
-        at = (at - 0.5).clamp(0, blocks.shape[1] - 1)  # from block to block in straight lines
-        low = at.floor().long()
-        high = (low + 1).clamp_max(blocks.shape[1] - 1)
-        mixed = torch.lerp(blocks[:, low], blocks[:, high], (at - low)[None, :, None])
-        return mixed.transpose(1, 2)
-
-    def scaled(self, statistics: Tensor) -> Tensor:
-        """Statistics (..., width) on the fixed scale, in standard deviations, limited."""
-        return ((statistics - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
-
-    @torch.no_grad()
-    def fit(self, statistics: Tensor) -> None:
-        """Measure the fixed scale on rows of `statistics` (rows, width) over training audio."""
-        self.centre.copy_(statistics.mean(0))
-        self.scale.copy_(statistics.std(0).clamp_min(1e-3))
 
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
@@ -132,7 +81,7 @@ class TextureStem(nn.Module):
                 self._bands(level, active),
                 self._flat(_flatness(power, self.broad), active, step=False),
                 self._flat(flat_long, active[:, ::2][:, : flat_long.shape[1]], step=True),
-                self._around(beats, beating, 1),
+                around(beats, beating, 1, self.config.reach),
             ],
             -1,
         )
@@ -153,8 +102,8 @@ class TextureStem(nn.Module):
             _last(turn.abs()),
         )
         sizes = [part.shape[-1] for part in parts]
-        mean, square, move, move2, jolt, gap, gap2, twist = self._around(
-            torch.cat(parts, -1), active, BLOCK
+        mean, square, move, move2, jolt, gap, gap2, twist = around(
+            torch.cat(parts, -1), active, BLOCK, self.config.reach
         ).split(sizes, -1)
         spread = (square - mean.square()).clamp_min(1e-4).log() / 2
         width = (gap2 - gap.square()).clamp_min(1e-4).log() / 2
@@ -165,20 +114,9 @@ class TextureStem(nn.Module):
         moved = _last((flatness[:, 1:] - flatness[:, :-1]).abs())
         parts = torch.cat([flatness, flatness.square(), moved], -1)
         per_block = BLOCK * SHORT_HOP // HOP if step else BLOCK
-        mean, square, move = self._around(parts, active, per_block).chunk(3, -1)
+        mean, square, move = around(parts, active, per_block, self.config.reach).chunk(3, -1)
         spread = (square - mean.square()).clamp_min(1e-4).log() / 2
         return torch.cat([mean, spread, *([(move + 1e-2).log()] if step else [])], -1)
-
-    def _around(self, values: Tensor, active: Tensor, per_block: int) -> Tensor:
-        """Means of (batch, spectra, n) around each block, by activity: (batch, blocks, n)."""
-        weight = active[..., None]
-        sums = _blocks(torch.cat([values * weight, weight], -1), per_block)
-        size = 2 * self.config.reach + 1
-        near = functional.avg_pool1d(
-            functional.pad(sums.transpose(1, 2), (size // 2, size // 2)), size, 1
-        ).transpose(1, 2)
-        total = near + EVERYWHERE * sums.mean(1, keepdim=True)
-        return total[..., :-1] / total[..., -1:].clamp_min(1e-6)
 
 
 def _flatness(power: Tensor, bank: Tensor) -> Tensor:
@@ -191,12 +129,3 @@ def _flatness(power: Tensor, bank: Tensor) -> Tensor:
 def _last(x: Tensor, times: int = 1) -> Tensor:
     """The last row said again, so that differences have a row for each spectrum."""
     return torch.cat([x, *[x[:, -1:]] * times], 1)
-
-
-def _blocks(x: Tensor, size: int) -> Tensor:
-    """Means over blocks of `size` rows, the last one over what is left: (batch, blocks, n)."""
-    count = math.ceil(x.shape[1] / size)
-    short = count * size - x.shape[1]
-    padded = functional.pad(x, (0, 0, 0, short))
-    means: Tensor = padded.unflatten(1, (count, size)).mean(2)
-    return means

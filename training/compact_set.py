@@ -1,7 +1,7 @@
 """The five compact checkpoints from the corpus, stage by stage, each stage's result kept.
 
 zoo, its copies -> textures -> codec, its codes -> backbone with three heads -> QAF-Static ->
-AASIST, from the waveform -> cards.
+SLS, over cepstra -> AASIST, from the waveform -> cards.
 Stages run for a given time; a stage whose result lies in the working folder is not run again.
 """
 
@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from core.backbones import COMPACT_CODEC, Codec
 from core.calibration import Calibration
+from core.cepstra import CepstraConfig, CepstraStem
 from core.detectors.aasist import Aasist
-from core.detectors.base import Detector
 from core.detectors.qaf import QafStatic
+from core.detectors.sls import Sls
+from core.texture import TextureConfig, TextureStem
+from training import cepstral, graphs, joint, quantised, ship, teacher, textures
 from training import codec as codecs
-from training import graphs, joint, quantised, ship, teacher, textures
 from training.augment.lossy import versions
 from training.bank import Bank
 from training.corpus import read_splits
@@ -50,6 +52,7 @@ SECONDS = {  # of what ships; zoo (each kind) and AASIST on a GPU that others us
     "joint": 1500.0,
     "joint-taught": 720.0,
     "qaf": 330.0,
+    "sls": 1800.0,
     "aasist": 387.0,
 }
 
@@ -72,7 +75,7 @@ class Workshop:
         self.train = Audio.of(splits.train, work / "cache")
         self.dev = Audio.of(splits.dev, work / "cache")
 
-    def textures(self, name: str) -> textures.Textures:
+    def textures(self, name: str) -> Textures:
         """The pieces of train, in all variants, or of dev, unchanged and handled."""
         audio = self.train if name == "train" else self.dev
         wanted = self.plan.variants if name == "train" else 2
@@ -83,11 +86,25 @@ class Workshop:
             for variant in missing:
                 whole = beside(bank, made, COPIES, np.random.default_rng([seed, variant]))
                 lossy = versions(whole, seed + variant, 1)
-                textures.make(whole, lossy, folder, variant, seed)
+                stem = TextureStem(TextureConfig()).eval()
+                textures.make(stem, whole, lossy, folder, variant, seed)
         items = tuple(audio.items)
         if name == "train":
             items += items_of_copies(items, COPIES)
         return textures.read(items, folder)
+
+    def cepstra(self, name: str) -> Textures:
+        """The same of the cepstral stem, without copies."""
+        audio = self.train if name == "train" else self.dev
+        wanted = self.plan.variants if name == "train" else 1
+        folder, seed = self.work / f"cepstra-{name}", self.plan.seed
+        missing = [v for v in range(wanted) if not (folder / f"blocks-{v}.npy").exists()]
+        if missing:
+            bank, stem = Bank.read(audio, "cpu"), CepstraStem(CepstraConfig()).eval()
+            for variant in missing:
+                lossy = versions(bank, seed + variant, 1)
+                textures.make(stem, bank, lossy, folder, variant, seed)
+        return textures.read(tuple(audio.items), folder)
 
     def copies(self) -> tuple[Bank, ...]:
         """The human clips of train through every generator of the zoo."""
@@ -181,6 +198,20 @@ class Workshop:
             self._keep(made, "qaf")
         return made.eval()
 
+    def sls(self) -> Sls:
+        """SLS over its own backbone, which hears cepstra."""
+        made = Sls.build({"backbone": cepstral.BACKBONE}, "compact")
+        if not self._load(made, "sls"):
+            made = cepstral.fit(
+                self.cepstra("train"),
+                self.cepstra("dev"),
+                self.plan.seconds["sls"],
+                self._log("sls"),
+                self.plan.seed + 7,
+            )
+            self._keep(made, "sls")
+        return made.eval()
+
     def pieces(self) -> Pieces:
         """The clips of train and all copies of its human ones, with a lossy version of each."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -207,21 +238,22 @@ class Workshop:
     def ship(self, root: Path, notes: Mapping[str, list[str]]) -> dict[str, Any]:
         """Write the checkpoints, cards and fusion.json; returns the figures on dev."""
         trio = self.trio()
-        qaf, aasist = self.qaf(trio, self.codec()), self.aasist()
+        qaf, sls, aasist = self.qaf(trio, self.codec()), self.sls(), self.aasist()
+        five = ship.Five(trio.hiercon, sls, trio.mambo, qaf, aasist)
         dev, train = self.textures("dev"), self.textures("train")
         kept = self.work / "dev-scores.json"
         if not kept.exists():
             heard = {"plain": dev.waves[0], "handled": self.handled(dev)}
-            numbers = {name: ship.all_scores(trio, qaf, aasist, w) for name, w in heard.items()}
+            numbers = {name: ship.all_scores(five, w) for name, w in heard.items()}
             kept.write_text(json.dumps(numbers))
         plain, handled = (json.loads(kept.read_text())[name] for name in ("plain", "handled"))
         labels = [item.label for item in dev.items]
         sources = [item.source for item in dev.items]
         licences, common = self.licences(), notes.get("", [])
-        ship.save_backbone(root, trio, [*common, *notes.get("texture", [])], licences)
+        ship.save_backbone(root, trio.hiercon, [*common, *notes.get("texture", [])], licences)
+        ship.save_backbone(root, sls, [*common, *notes.get("cepstra", [])], licences)
         calibrations: dict[str, Calibration] = {}
-        made: tuple[Detector, ...] = (trio.hiercon, trio.sls, trio.mambo, qaf, aasist)
-        for one in made:
+        for one in five:
             more = {"dimensions": ship.dimension_table(aasist, train)} if one is aasist else {}
             words = [*common, *notes.get(one.name, [])]
             scores = ship.Scores(plain[one.name], handled[one.name], labels)

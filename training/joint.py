@@ -3,7 +3,8 @@
 One pass of the backbone serves three heads, whose losses are added; each keeps its paper's loss.
 The backbone is then frozen for all, as QAF-Static's is in its paper. Pieces and their texture come
 from `training.textures`; whole dimensions of the texture are left out at random, for a clip at a
-time, so that nothing leans on a few bands.
+time, so that nothing leans on a few bands. The SLS of this
+trio does not ship: the one that does has an ear of its own (`training.cepstral`).
 """
 
 import json
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.backbones import SpeechBackbone
+from core.blocks import BlockStem
 from core.detectors.hiercon import HierCon
 from core.detectors.mambo import Mambo
 from core.detectors.sls import Sls
-from core.texture import TextureStem
 from training import warm
 from training.curve import eer_official, scores
 from training.losses import Loss, objective, targets
@@ -66,23 +67,24 @@ class Trio(nn.Module):
         return self.hiercon.backbone
 
     @property
-    def stem(self) -> TextureStem:
-        return cast("TextureStem", self.backbone.model.feature_extractor)
+    def stem(self) -> BlockStem:
+        return cast("BlockStem", self.backbone.model.feature_extractor)
 
     def traces(self, frames: Tensor) -> dict[str, Mapping[str, Tensor]]:
-        """Frames of the stem (batch, frames, width) -> each detector's trace.
-
-        SLS reads a fixed number of frames; where there are fewer, each is said several times.
-        """
+        """Frames of the stem (batch, frames, width) -> each detector's trace."""
         heard = self.backbone.encode(frames)._asdict()
-        hidden = heard["hidden"]
-        times = -(-FRAMES // hidden.shape[2])
-        fused = torch.einsum("bl,bltd->btd", self.sls.head.gates(hidden), hidden)
         return {
             "hiercon": self.hiercon.decide(heard).trace,
-            "sls": self.sls.head.read(fused.repeat_interleave(times, 1)[:, :FRAMES]),
+            "sls": sls_trace(self.sls, heard["hidden"]),
             "mambo": self.mambo.decide(heard).trace,
         }
+
+
+def sls_trace(sls: Sls, hidden: Tensor) -> dict[str, Tensor]:
+    """The trace of SLS from layers of fewer frames than it reads: each is said several times."""
+    times = -(-FRAMES // hidden.shape[2])
+    fused = torch.einsum("bl,bltd->btd", sls.head.gates(hidden), hidden)
+    return sls.head.read(fused.repeat_interleave(times, 1)[:, :FRAMES])
 
 
 @torch.no_grad()
@@ -109,7 +111,7 @@ def set_dropout(backbone: SpeechBackbone, probability: float) -> None:
             part.p = probability
 
 
-def batch_of(stem: TextureStem, blocks: NDArray[Any], *, drop: float = 0.0) -> Tensor:
+def batch_of(stem: BlockStem, blocks: NDArray[Any], *, drop: float = 0.0) -> Tensor:
     """Stored statistics (batch, blocks, width) -> frames (batch, frames, width)."""
     frames = stem.frames_of(torch.from_numpy(np.asarray(blocks, dtype=np.float32)), FRAMES)
     if drop:

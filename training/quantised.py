@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from core.backbones import Codec, SpeechBackbone
+from core.blocks import BlockStem
 from core.detectors.qaf import QafStatic
-from core.texture import TextureStem
 from training.joint import BATCH, CE, DROPPED, SPARSE_UNTIL, batch_of, sparse
 from training.losses import objective, targets
 from training.steps import Descent, Draws, until
@@ -44,7 +44,7 @@ class Frozen:
 
 def logits(net: QafStatic, textures: Textures, codes: NDArray[np.int16]) -> list[float]:
     """spoof_logit of the unchanged clips, whose codes are given."""
-    stem = cast("TextureStem", net.backbone.model.feature_extractor)
+    stem = cast("BlockStem", net.backbone.model.feature_extractor)
     found: list[float] = []
     with torch.inference_mode():
         for start in range(0, len(textures.items), BATCH):
@@ -76,7 +76,7 @@ def fit(
     net.start_from_codec()
     # the codes stand for vectors of any size; one scale lets them meet the backbone's frames
     net.head.mix.vectors.data.div_(net.head.mix.vectors.data.std())
-    stem = cast("TextureStem", net.backbone.model.feature_extractor)
+    stem = cast("BlockStem", net.backbone.model.feature_extractor)
     net.eval()
     descent = Descent(net, PEAK, 0.05, 1.0)
     draw = Draws(train.items, rng)

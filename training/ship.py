@@ -13,17 +13,21 @@ from checkpoints import store
 from core.calibration import Calibration, cllr, fit
 from core.detectors.aasist import Aasist
 from core.detectors.base import Detector
+from core.detectors.hiercon import HierCon
+from core.detectors.mambo import Mambo
+from core.detectors.over_backbone import OverBackbone
 from core.detectors.qaf import QafStatic
+from core.detectors.sls import Sls
 from core.fusion import fit_fusion, fit_rule, votes
 from core.loading import golden_logit
 from core.types import DetectorError
 from training.bootstrap import bootstrap_eer, interval
 from training.curve import eer_official, scores
 from training.disentanglement import analyse
-from training.joint import Trio
 from training.textures import Textures
 
-BACKBONE_ID = "texture-compact"
+TEXTURE, CEPSTRA = "texture-compact", "cepstra-compact"
+BACKBONES = {"hiercon": TEXTURE, "sls": CEPSTRA, "mambo": TEXTURE, "qaf": TEXTURE}
 IDS = {
     "hiercon": "hiercon-compact",
     "sls": "sls-compact",
@@ -31,7 +35,7 @@ IDS = {
     "qaf": "qaf-compact",
     "aasist": "aasist-topk-compact",
 }
-EARS = {name: "waveform" if name == "aasist" else BACKBONE_ID for name in IDS}
+EARS = {name: BACKBONES.get(name, "waveform") for name in IDS}
 DEV, GOLDEN_TOLERANCE, FOLDS = "corpus dev", 5e-3, 5
 HANDLED = "corpus dev, two clips in three handled (codecs, noise, rooms, bands, pieces)"
 # `python -m training trust checkpoints/trust_known.csv checkpoints/trust_new.csv`: on 408 clips of
@@ -49,34 +53,44 @@ class Scores(NamedTuple):
     labels: Sequence[str]
 
 
-def all_scores(
-    trio: Trio, qaf: QafStatic, aasist: Aasist, waves: NDArray[np.int16]
-) -> dict[str, list[float]]:
-    """spoof_logit of stored pieces by each detector; the backbone runs once, float32."""
+class Five(NamedTuple):
+    """The detectors that ship; HierCon, MamBo and QAF-Static share a backbone."""
+
+    hiercon: HierCon
+    sls: Sls
+    mambo: Mambo
+    qaf: QafStatic
+    aasist: Aasist
+
+
+def all_scores(five: Five, waves: NDArray[np.int16]) -> dict[str, list[float]]:
+    """spoof_logit of stored pieces by each detector; a backbone runs once, float32."""
+    qaf = five.qaf
     found: dict[str, list[float]] = {name: [] for name in IDS}
     with torch.inference_mode():
         for start in range(0, len(waves), 8):
             wave = torch.from_numpy(waves[start : start + 8].astype(np.float32) / 32_768)
-            heard = trio.hiercon.features(wave)
+            heard = five.hiercon.features(wave)
             power = wave.square().mean(-1, keepdim=True)
             codes = qaf.codec.codes(wave * ((qaf.config.codec_rms or 0.1) / (power + 1e-7).sqrt()))
             part = {"hidden": heard["hidden"][:, : qaf.config.ssl_layers], "codes": codes}
             for name, one, given in (
-                ("hiercon", trio.hiercon, heard),
-                ("sls", trio.sls, heard),
-                ("mambo", trio.mambo, heard),
+                ("hiercon", five.hiercon, heard),
+                ("sls", five.sls, five.sls.features(wave)),
+                ("mambo", five.mambo, heard),
                 ("qaf", qaf, part),
-                ("aasist", aasist, aasist.features(wave)),
+                ("aasist", five.aasist, five.aasist.features(wave)),
             ):
                 found[name] += one.decide(given).spoof_logit.tolist()
     return found
 
 
-def save_backbone(root: Path, trio: Trio, notes: Sequence[str], licences: str) -> None:
-    """The frozen backbone as a checkpoint of its own."""
-    card = _card(BACKBONE_ID, "backbone", "compact", notes, licences)
-    card["config"] = trio.hiercon.config_dict()["backbone"]
-    store.save(root / BACKBONE_ID, trio.backbone.state_dict(), card)
+def save_backbone(root: Path, detector: OverBackbone, notes: Sequence[str], licences: str) -> None:
+    """The frozen backbone that a detector stands on, as a checkpoint of its own."""
+    name = BACKBONES[detector.name]
+    card = _card(name, "backbone", "compact", notes, licences)
+    card["config"] = detector.config_dict()["backbone"]
+    store.save(root / name, detector.backbone.state_dict(), card)
 
 
 def save_detector(
@@ -89,12 +103,11 @@ def save_detector(
 ) -> Calibration | None:
     """One detector with its dev figures; None where its scores cannot be calibrated."""
     name = detector.name
-    shared = name != "aasist"
     card = _card(IDS[name], name, "compact", notes, licences)
     card |= {
         "config": json.loads(json.dumps(detector.config_dict())),
         "golden": {"spoof_logit": golden_logit(detector), "tolerance": GOLDEN_TOLERANCE},
-        "backbone": BACKBONE_ID if shared else None,
+        "backbone": BACKBONES.get(name),
         "default": True,
         **more,
     }
@@ -208,7 +221,7 @@ def _card(
             "copies of its human clips by seven vocoders and codecs trained on them (training/zoo)",
             licences,
         ],
-        "recipe": "training: zoo, joint.py, quantised.py, pieces.py and graphs.py",
+        "recipe": "training: zoo, joint.py, cepstral.py, quantised.py, pieces.py and graphs.py",
         "command": COMMAND,
         "measured": [],
         "calibration": None,

@@ -76,10 +76,11 @@ def fit(train: Textures, seed: int) -> Teacher:
     centre, scale = whole.mean(0), whole.std(0).clamp_min(1e-3)
     scaled = ((means - centre) / scale).clamp(-LIMIT, LIMIT)
     weight = np.zeros(len(rows))
+    share_of_copies = COPIES if copied.any() else 0.0
     groups = (
         (~spoof[rows], 0.5),
-        (spoof[rows] & ~copied[rows], 0.5 * (1 - COPIES)),
-        (copied[rows], 0.5 * COPIES),
+        (spoof[rows] & ~copied[rows], 0.5 * (1 - share_of_copies)),
+        (copied[rows], 0.5 * share_of_copies),
     )
     for group, share in groups:
         weight[group] = share * len(rows) / max(1, group.sum())

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.texture import TextureConfig, TextureStem
+from core.blocks import BlockStem
 from training.bank import Bank, head_batches
 from training.data import Item
 from training.pieces import SAMPLES, changed, rounded
@@ -50,17 +50,16 @@ class Textures:
         return np.stack(rows).astype(np.float32)
 
 
-def make(bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None:
+def make(stem: BlockStem, bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None:
     """Write one variant of every clip into the folder; what is there already stays.
 
-    `lossy` has a lossy version of each clip, in the same order.
+    `lossy` has a lossy version of each clip, in the same order; the scale of `stem` is not asked.
     """
     done = folder / f"blocks-{variant}.npy"
     if done.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed + variant)
-    stem = TextureStem(TextureConfig()).eval()
     waves: list[NDArray[np.int16]] = []
     blocks: list[NDArray[np.float16]] = []
     with torch.inference_mode():

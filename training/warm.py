@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.backbones import SpeechBackbone
-from core.texture import LIMIT, TextureStem
+from core.blocks import LIMIT, BlockStem
 from training.steps import Draws, rate
 from training.textures import Textures
 
@@ -35,9 +35,7 @@ class Shallow(nn.Module):
         return logits
 
 
-def scaled(
-    stem: TextureStem, blocks: "np.ndarray[tuple[int, ...], np.dtype[np.float16]]"
-) -> Tensor:
+def scaled(stem: BlockStem, blocks: "np.ndarray[tuple[int, ...], np.dtype[np.float16]]") -> Tensor:
     """Stored statistics on the stem's fixed scale."""
     rows = torch.from_numpy(np.asarray(blocks, dtype=np.float32))
     return ((rows - stem.centre) / stem.scale).clamp(-LIMIT, LIMIT)
@@ -45,7 +43,7 @@ def scaled(
 
 def start(
     backbone: SpeechBackbone,
-    stem: TextureStem,
+    stem: BlockStem,
     train: Textures,
     rng: np.random.Generator,
     steps: int = STEPS,

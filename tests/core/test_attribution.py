@@ -227,7 +227,7 @@ def test_it_ends_where_whoever_is_told_has_had_enough() -> None:
             method(detector, wave, window, QUICK, tell)
 
 
-@pytest.mark.parametrize("stem", ["conv", "spectral", "texture"])
+@pytest.mark.parametrize("stem", ["conv", "spectral", "texture", "cepstra"])
 def test_gradients_pass_through_every_stem(stem: str) -> None:
     torch.manual_seed(3)
     backbone = {**SLS["backbone"], "stem": stem}

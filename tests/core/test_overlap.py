@@ -118,6 +118,7 @@ def test_windows_that_would_change_are_not_served(first: int, last: int) -> None
     [
         CONFIGS["compact-spectral"],  # levels a whole window
         replace(CONFIGS["compact-spectral"], stem="texture"),
+        replace(CONFIGS["compact-spectral"], stem="cepstra"),
         CONFIGS["xls-r"],  # 16 channels
     ],
 )

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from core.backbones import SpeechBackbone, SpeechConfig, config_entries
-from core.texture import LIMIT, TextureConfig, TextureStem, filterbank
+from core.blocks import LIMIT, filterbank
+from core.texture import TextureConfig, TextureStem
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,9 @@ def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
     assert train.blocks[2].shape[0] == len(train.items) == 8 + 2 * 4
     made = [item.family for item in train.items[8:]]
     assert made == [FAMILY] * 8
+    other = shop.cepstra("train")
+    assert [blocks.shape[0] for blocks in other.blocks] == [8] * 3  # no copies
+    np.testing.assert_array_equal(other.waves[0], train.waves[0][:8])
     copied = np.load(tmp_path / "copies" / "vocos.npy")
     assert len(copied) == sum(len(wave) for wave in shop.human().waves())
     handled = shop.handled(dev)

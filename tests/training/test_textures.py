@@ -19,6 +19,7 @@ from training.pieces import SAMPLES
 from training.textures import Textures
 
 WIDTH = TextureConfig().width
+STEM = TextureStem(TextureConfig()).eval()
 SMALL = {
     "width": 16,
     "layers": 6,
@@ -40,14 +41,14 @@ def bank_of(clips: int) -> Bank:
     return Bank.of(items, waves, "cpu")
 
 
-def plain_set(clips: int = 48, variants: int = 2) -> Textures:
+def plain_set(clips: int = 48, variants: int = 2, width: int = WIDTH) -> Textures:
     """Statistics in which every fortieth number tells the label."""
     rng = np.random.default_rng(1)
     items = tuple(
         Item(f"U{i}", "spoof" if i % 2 else "bonafide", Path(f"{i}.flac"), source=f"s{i % 3}")
         for i in range(clips)
     )
-    blocks = rng.normal(size=(variants, clips, 40, WIDTH)).astype(np.float16)
+    blocks = rng.normal(size=(variants, clips, 40, width)).astype(np.float16)
     blocks[:, 1::2, :, ::40] += 1.5
     waves = np.zeros((variants, clips, 64_600), dtype=np.int16)
     return Textures(items, tuple(waves), tuple(blocks))
@@ -55,7 +56,7 @@ def plain_set(clips: int = 48, variants: int = 2) -> Textures:
 
 def test_variant_0_is_the_unchanged_head_and_its_statistics(tmp_path: Path) -> None:
     bank = bank_of(2)
-    textures.make(bank, bank, tmp_path, 0, 7)
+    textures.make(STEM, bank, bank, tmp_path, 0, 7)
     made = textures.read(bank.items, tmp_path)
     head = bank.heads([1], SAMPLES)
     np.testing.assert_allclose(made.waves[0][1], head[0].numpy() * 32_767, atol=0.51)
@@ -67,7 +68,7 @@ def test_statistics_are_those_of_the_16_bits_that_are_kept(tmp_path: Path) -> No
     """What rounding adds to a clip that was made quiet is heard in training as in use."""
     bank = bank_of(2)
     for variant in (0, 1):
-        textures.make(bank, bank, tmp_path, variant, 7)
+        textures.make(STEM, bank, bank, tmp_path, variant, 7)
     made = textures.read(bank.items, tmp_path)
     stem = TextureStem(TextureConfig()).eval()
     for waves, blocks in zip(made.waves, made.blocks, strict=True):
@@ -78,8 +79,8 @@ def test_statistics_are_those_of_the_16_bits_that_are_kept(tmp_path: Path) -> No
 def test_other_variants_follow_from_the_seed(tmp_path: Path) -> None:
     bank = bank_of(2)
     for folder in ("a", "b"):
-        textures.make(bank, bank, tmp_path / folder, 1, 7)
-    textures.make(bank, bank, tmp_path / "c", 1, 8)
+        textures.make(STEM, bank, bank, tmp_path / folder, 1, 7)
+    textures.make(STEM, bank, bank, tmp_path / "c", 1, 8)
     one, same, other = (np.load(tmp_path / folder / "waves-1.npy") for folder in "abc")
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)

@@ -19,7 +19,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--out", type=Path, metavar="DIR", help="of the checkpoints")
     parser.add_argument(
         "--stage",
-        choices=("codec", "joint", "aasist"),
+        choices=("codec", "joint", "sls", "aasist"),
         help="train only this and what it needs, on a machine with a GPU say; write no checkpoints",
     )
     parser.add_argument(
@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     seconds = {name: value * args.patience for name, value in Plan().seconds.items()}
     shop = Workshop(args.data, args.work, Plan(args.variants, seconds))
     if args.stage is not None:
-        {"codec": shop.codec, "joint": shop.trio, "aasist": shop.aasist}[args.stage]()
+        stages = {"codec": shop.codec, "joint": shop.trio, "sls": shop.sls, "aasist": shop.aasist}
+        stages[args.stage]()
         sys.stdout.write(f"{args.stage}: kept in {args.work}\n")
         return 0
     figures = shop.ship(args.out, NOTES)

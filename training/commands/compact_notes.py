@@ -5,6 +5,11 @@ TEXTURE = (
     "rate of the voice), not content; it depends on fine structure, so heavy codecs, low-pass and "
     "noise weaken it."
 )
+CEPSTRA = (
+    "The network hears how the shape of the spectrum moves (spread, skewness and kurtosis of "
+    "cepstra over about 1.5 s), not content. That tells machines of 2021 and later about as well "
+    "as texture does, old systems and signal processing far less."
+)
 TAUGHT = (
     "Trained by the labels first, then by the opinion of a kernel machine on the same statistics, "
     "too (training/teacher.py)."
@@ -21,25 +26,27 @@ NOTES: dict[str, list[str]] = {
         "a given time, so it makes such weights again, not these.",
         "Calibrated on dev as files get handled: a third of its clips as they are, the others as "
         "pieces, most of them after a codec, a room, noise or a lost band, each clip once. Of the "
-        "log odds 0.62 are kept (trust): what held on pages that a network like these and a "
-        "kernel machine had never met.",
+        "log odds 0.62 are kept (trust): what held on pages that networks like these and a kernel "
+        "machine had never met.",
     ],
     "texture": [TEXTURE],
     "hiercon": [
         TEXTURE,
         TAUGHT,
-        "Trained together with SLS and MamBo over one backbone, which is then frozen.",
+        "Trained together with MamBo and an SLS that does not ship, over one backbone, then frozen.",
     ],
+    "cepstra": [CEPSTRA],
     "sls": [
-        TEXTURE,
-        TAUGHT,
-        "Trained together with HierCon and MamBo over one backbone, which is then frozen.",
+        CEPSTRA,
+        "Trained with its backbone by the labels and by the opinion of a kernel machine on the "
+        "same statistics (training/cepstral.py), from clips and changed pieces of them, not from "
+        "copies by the zoo.",
     ],
     "mambo": [
         TEXTURE,
         TAUGHT,
         "MamBo-3-Hydra-N3 of width 64 with one unit instead of five, for two CPU cores.",
-        "Trained together with HierCon and SLS over one backbone, which is then frozen.",
+        "Trained together with HierCon and an SLS that does not ship, over one backbone, then frozen.",
     ],
     "qaf": [
         TEXTURE,
@@ -51,7 +58,7 @@ NOTES: dict[str, list[str]] = {
         "The published graph network behind a compact stem: log spectra of 25, 10 and 4 ms, read "
         "by three small convolutions into 16 bins 500 Hz apart every 100 ms, instead of sinc "
         "filters. All of it is learned, from waveforms that were cut and changed anew for every "
-        "batch, so it errs otherwise than the four detectors over texture.",
+        "batch, so it errs otherwise than the detectors over texture.",
         "Trained for six and a half minutes of an H200 that two other trainings used, too, by a "
         "draft of training/graphs.py: the same draws, losses and rates, but products of matrices "
         "in TF32 and no limit on gradients while the stem learned alone.",
