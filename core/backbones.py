@@ -14,7 +14,8 @@ The only file that imports transformers. Three promises that the detectors build
 
 Sizes: `XLSR_300M` and `WAVLM_LARGE` (first 12 layers; those above are not built) are the papers';
 `COMPACT` has the same encoder, 24 layers in pre-norm order with a convolutional position
-embedding, but narrow, over a stem of small convolutions or of spectra (`core.compact`).
+embedding, but narrow, over a stem of small convolutions, of spectra (`core.compact`), or of
+statistics around a frame (`core.texture`, `core.cepstra`).
 """
 
 import math

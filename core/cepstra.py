@@ -66,8 +66,8 @@ class CepstraConfig:
 def cosines(bands: int, coefficients: int) -> Tensor:
     """The orthonormal cosine transform (DCT II) of bands: (bands, coefficients)."""
     middle = torch.arange(bands)[:, None] + 0.5
-    waves = torch.cos(math.pi / bands * middle * torch.arange(coefficients)) * (2 / bands) ** 0.5
-    waves[:, 0] /= 2**0.5
+    waves = torch.cos(math.pi / bands * middle * torch.arange(coefficients)) * math.sqrt(2 / bands)
+    waves[:, 0] /= math.sqrt(2)
     return waves
 
 

@@ -3,8 +3,8 @@
 One pass of the backbone serves three heads, whose losses are added; each keeps its paper's loss.
 The backbone is then frozen for all, as QAF-Static's is in its paper. Pieces and their texture come
 from `training.textures`; whole dimensions of the texture are left out at random, for a clip at a
-time, so that nothing leans on a few bands. The SLS of this
-trio does not ship: the one that does has an ear of its own (`training.cepstral`).
+time, so that nothing leans on a few bands. The SLS of this trio does not ship: the one that does
+has an ear of its own (`training.cepstral`).
 """
 
 import json

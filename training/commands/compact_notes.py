@@ -33,7 +33,7 @@ NOTES: dict[str, list[str]] = {
     "hiercon": [
         TEXTURE,
         TAUGHT,
-        "Trained together with MamBo and an SLS that does not ship, over one backbone, then frozen.",
+        "Trained together with MamBo and an SLS that does not ship, over one backbone.",
     ],
     "cepstra": [CEPSTRA],
     "sls": [
@@ -46,7 +46,7 @@ NOTES: dict[str, list[str]] = {
         TEXTURE,
         TAUGHT,
         "MamBo-3-Hydra-N3 of width 64 with one unit instead of five, for two CPU cores.",
-        "Trained together with HierCon and an SLS that does not ship, over one backbone, then frozen.",
+        "Trained together with HierCon and an SLS that does not ship, over one backbone.",
     ],
     "qaf": [
         TEXTURE,
