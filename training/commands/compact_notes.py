@@ -26,7 +26,7 @@ NOTES: dict[str, list[str]] = {
         "a given time, so it makes such weights again, not these.",
         "Calibrated on dev as files get handled: a third of its clips as they are, the others as "
         "pieces, most of them after a codec, a room, noise or a lost band, each clip once. Of the "
-        "log odds 0.62 are kept (trust): what held on pages that networks like these and a kernel "
+        "log odds 0.65 are kept (trust): what held on pages that networks like these and a kernel "
         "machine had never met.",
     ],
     "texture": [TEXTURE],
