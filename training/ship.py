@@ -43,6 +43,7 @@ HANDLED = "corpus dev, two clips in three handled (codecs, noise, rooms, bands, 
 # had never met.
 TRUST = 0.65
 COMMAND = "python -m training compact --data DIR --out checkpoints"
+COPIES = "copies of its human clips by seven vocoders and codecs trained on them (training/zoo)"
 LICENCE = "for research and evaluation"
 
 
@@ -219,7 +220,7 @@ def _card(
         },
         "trained_on": [
             "corpus train (3,333 clips, 237 systems and human sources)",
-            "copies of its human clips by seven vocoders and codecs trained on them (training/zoo)",
+            *([] if CEPSTRA in (name, BACKBONES.get(detector)) else [COPIES]),
             licences,
         ],
         "recipe": "training: zoo, joint.py, cepstral.py, quantised.py, pieces.py and graphs.py",
