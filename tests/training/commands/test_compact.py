@@ -1,14 +1,16 @@
-"""`python -m training compact`, one stage of it."""
+"""`python -m training compact`, whole and in stages."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
+from core import loading
 from core.detectors.aasist import Aasist
 from core.detectors.sls import Sls
 from tests.training.noises import corpus
-from training import cepstral, warm
+from training import cepstral, ship, warm
 from training.__main__ import main
 from training.zoo import generators
 
@@ -40,3 +42,22 @@ def test_the_stage_of_sls_needs_no_zoo(tmp_path: Path, monkeypatch: pytest.Monke
 def test_without_a_place_or_a_stage_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compact"]) == 1
     assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_from_an_empty_folder_it_writes_every_checkpoint_that_ships(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm.start, "__defaults__", (2,))
+    monkeypatch.setattr(generators, "KINDS", {"vocos": generators.KINDS["vocos"]})
+    data, out = corpus(tmp_path / "corpus", 16), tmp_path / "out"
+    asked = ["compact", "--data", str(data), "--work", str(tmp_path / "work"), "--out", str(out)]
+    assert main([*asked, "--patience", "0.0001", "--variants", "2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["eer"].keys() == ship.IDS.keys()
+    monkeypatch.setenv("SPOOFSCOPE_CHECKPOINTS", str(out))
+    loaded = {one.detector.name: one for one in loading.select()}  # each passes its self-test
+    assert loaded.keys() == ship.IDS.keys()
+    assert {one.checkpoint.folder.parent for one in loaded.values()} == {out}
+    backbones = {name: one.checkpoint.card["backbone"] for name, one in loaded.items()}
+    assert backbones == {**ship.BACKBONES, "aasist": None}
