@@ -155,7 +155,7 @@ def fit_fusion(
 def votes(names: Sequence[str], ears: Mapping[str, str]) -> dict[str, float]:
     """What each detector's llr counts among these: one vote an ear, shared by those who have it.
 
-    Detectors that hear with one backbone err together, so that four of them are hardly more than
+    Detectors that hear with one backbone err together, so that several of them are hardly more than
     one; a detector that hears otherwise is worth as much as all of them. One that is not in `ears`
     has an ear of its own.
     """
