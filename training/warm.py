@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.backbones import SpeechBackbone
-from core.blocks import LIMIT, BlockStem
+from core.blocks import BlockStem
 from training.steps import Draws, rate
 from training.textures import Textures
 
@@ -38,7 +38,7 @@ class Shallow(nn.Module):
 def scaled(stem: BlockStem, blocks: "np.ndarray[tuple[int, ...], np.dtype[np.float16]]") -> Tensor:
     """Stored statistics on the stem's fixed scale."""
     rows = torch.from_numpy(np.asarray(blocks, dtype=np.float32))
-    return ((rows - stem.centre) / stem.scale).clamp(-LIMIT, LIMIT)
+    return stem.scaled(rows)
 
 
 def start(
