@@ -33,6 +33,13 @@ def clip_of(wave: NDArray[np.floating], name: str = "made.wav") -> Clip:
     return Clip(source, samples, "0" * 64, (), ())
 
 
+def swelling() -> Wave:
+    """Two seconds of noise that swells three times a second."""
+    rng = np.random.default_rng(1)
+    swell = 0.6 - 0.4 * np.cos(2 * np.pi * 3 * np.arange(2 * RATE) / RATE)
+    return (0.1 * swell * rng.standard_normal(2 * RATE)).astype(np.float32)
+
+
 def tone(seconds: float = 2.0, pitch: float = 440.0, rate: int = RATE) -> Wave:
     """A sine, a third of full scale."""
     time = np.arange(round(seconds * rate)) / rate

@@ -1,6 +1,5 @@
 """The texture stem: calm under gain and silence, in step with XLS-R's frames, true to its words."""
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -8,14 +7,12 @@ from torch import Tensor
 from core.backbones import SpeechBackbone, SpeechConfig, config_entries
 from core.blocks import LIMIT, filterbank
 from core.texture import TextureConfig, TextureStem
+from tests.core.sounds import swelling
 
 
 @pytest.fixture(scope="module")
 def wave() -> Tensor:
-    """Two seconds of noise that swells three times a second."""
-    rng = np.random.default_rng(1)
-    swell = 0.6 - 0.4 * np.cos(2 * np.pi * 3 * np.arange(32_000) / 16_000)
-    return torch.from_numpy((0.1 * swell * rng.standard_normal(32_000)).astype(np.float32))[None]
+    return torch.from_numpy(swelling())[None]
 
 
 @pytest.fixture(scope="module")
