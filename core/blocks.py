@@ -14,7 +14,7 @@ scale is part of the weights.
 """
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +26,24 @@ ACTIVE = 45.0  # dB below the loudest spectrum at which one counts half
 FLOOR = 1e-6  # of the mean power of the active part
 LIMIT = 4.0  # standard deviations
 EVERYWHERE = 0.02  # share of the whole window in the statistics of any frame
+FARTHEST = 100  # blocks that a card may ask a frame to look at on either side: 10 s
 
 
-class BlockStem(nn.Module):
+def check_options(what: str, count: int, most: int, reach: int) -> None:
+    """Refuse options of a stem that no network has: a card is a file from outside.
+
+    Raises
+    ------
+    ValueError
+        `count` (of `what`) is not from 1 to `most`, or `reach` not from 0 to `FARTHEST`.
+    """
+    if not 1 <= count <= most:
+        raise ValueError(f"{what} is from 1 to {most}, not {count}.")
+    if not 0 <= reach <= FARTHEST:
+        raise ValueError(f"reach is from 0 to {FARTHEST} blocks, not {reach}.")
+
+
+class BlockStem(nn.Module, ABC):
     """Waveform -> frames, in the place and with the signature of wav2vec 2.0's feature encoder.
 
     Parameters

@@ -20,7 +20,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.blocks import ACTIVE, BLOCK, FLOOR, FRAME, SHORT_HOP, BlockStem, around, filterbank
+from core.blocks import (
+    ACTIVE,
+    BLOCK,
+    FLOOR,
+    FRAME,
+    SHORT_HOP,
+    BlockStem,
+    around,
+    check_options,
+    filterbank,
+)
 from core.spectra import activity, spectra
 
 
@@ -38,6 +48,7 @@ RESOLUTIONS = (
     Resolution(FRAME, SHORT_HOP, 512, 128),
     Resolution(160, SHORT_HOP // 2, 256, 64),
 )
+MOST = min(one.bands for one in RESOLUTIONS)  # coefficients: as many as there are bands
 KINDS = 9  # three moments of a number, its slope and the slope of that
 REACH = 2  # spectra on either side for slopes
 LEAST = 1e-4  # of a variance, so that its logarithm is finite
@@ -56,6 +67,9 @@ class CepstraConfig:
 
     coefficients: int = 60
     reach: int = 7
+
+    def __post_init__(self) -> None:
+        check_options("coefficients", self.coefficients, MOST, self.reach)
 
     @property
     def width(self) -> int:

@@ -18,7 +18,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from core import pulses
-from core.blocks import ACTIVE, BLOCK, FLOOR, FRAME, HOP, SHORT_HOP, BlockStem, around, filterbank
+from core.blocks import (
+    ACTIVE,
+    BLOCK,
+    FLOOR,
+    FRAME,
+    HOP,
+    SHORT_HOP,
+    BlockStem,
+    around,
+    check_options,
+    filterbank,
+)
 from core.spectra import activity, spectra
 
 FFT = 512  # samples, zeros included, of a spectrum of a frame
@@ -38,6 +49,9 @@ class TextureConfig:
 
     bands: int = 128
     reach: int = 7
+
+    def __post_init__(self) -> None:
+        check_options("bands", self.bands, FFT // 2 + 1, self.reach)
 
     @property
     def width(self) -> int:

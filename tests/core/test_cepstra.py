@@ -9,16 +9,14 @@ from torch import Tensor
 from core.backbones import SpeechBackbone, SpeechConfig, config_entries
 from core.blocks import LIMIT
 from core.cepstra import CepstraConfig, CepstraStem, cosines, moments, slopes
+from tests.core.sounds import swelling
 
 N = CepstraConfig().coefficients
 
 
 @pytest.fixture(scope="module")
 def wave() -> Tensor:
-    """Two seconds of noise that swells three times a second."""
-    rng = np.random.default_rng(1)
-    swell = 0.6 - 0.4 * np.cos(2 * np.pi * 3 * np.arange(32_000) / 16_000)
-    return torch.from_numpy((0.1 * swell * rng.standard_normal(32_000)).astype(np.float32))[None]
+    return torch.from_numpy(swelling())[None]
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +103,9 @@ def test_values_are_limited_and_finite_in_silence_and_in_one_frame() -> None:
         heard = plain(quiet)
         assert torch.isfinite(heard).all()
         assert heard.abs().max() <= LIMIT
+
+
+@pytest.mark.parametrize("options", [{"coefficients": 65}, {"coefficients": 0}, {"reach": 10**9}])
+def test_a_card_cannot_ask_for_what_no_network_has(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is from"):
+        SpeechConfig.of({"stem": "cepstra", "cepstra": options})
