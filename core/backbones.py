@@ -15,20 +15,23 @@ The only file that imports transformers. Three promises that the detectors build
 Sizes: `XLSR_300M` and `WAVLM_LARGE` (first 12 layers; those above are not built) are the papers';
 `COMPACT` has the same encoder, 24 layers in pre-norm order with a convolutional position
 embedding, but narrow, over a stem of small convolutions, of spectra (`core.compact`), or of
-statistics around a frame (`core.texture`, `core.cepstra`).
+statistics around a frame (`core.ears`: of texture, cepstra, phase).
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 import core.torchaudio_guard  # noqa: F401  transformers imports torchaudio; the guard comes first
+from core.blocks import BlockStem
 from core.cepstra import CepstraConfig, CepstraStem
 from core.compact import SpectralConfig, SpectralStem
+from core.ears import EarsStem
+from core.phase import PhaseConfig, PhaseStem
 from core.texture import TextureConfig, TextureStem
 from core.types import RATE
 
@@ -46,8 +49,19 @@ from transformers import (
 KERNELS = (10, 3, 3, 3, 3, 2, 2)  # samples, of the seven convolutions of wav2vec 2.0's stem
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
+MOST = {  # that a card may ask for: a few times the largest published encoders
+    "layers": 96,
+    "width": 4096,
+    "heads": 64,
+    "ffn": 16_384,
+    "stem_width": 2048,
+    "positional_kernel": 512,
+    "positional_groups": 256,
+}
+
 Kind = Literal["xls-r", "wavlm", "compact"]
-Stem = Literal["conv", "spectral", "texture", "cepstra"]
+Ear = Literal["texture", "cepstra", "phase"]
+Stem = Literal["conv", "spectral", "ears"]
 
 
 class Layers(NamedTuple):
@@ -68,6 +82,7 @@ class SpeechConfig:
     Attributes
     ----------
     positional_kernel, positional_groups : of the convolutional position embedding, in frames.
+    ears : which statistics a stem of ears takes, side by side.
     conv_bias : whether the stem's convolutions have biases (XLS-R yes, WavLM no).
     """
 
@@ -84,16 +99,25 @@ class SpeechConfig:
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
     cepstra: CepstraConfig = field(default_factory=CepstraConfig)
+    phase: PhaseConfig = field(default_factory=PhaseConfig)
+    ears: tuple[Ear, ...] = ("texture",)
+
+    def __post_init__(self) -> None:
+        for name, most in MOST.items():
+            if not 1 <= (given := getattr(self, name)) <= most:
+                raise ValueError(f"{name} is from 1 to {most}, not {given}.")
+        if self.stem not in get_args(Stem):
+            raise ValueError(f"the stem is one of {', '.join(get_args(Stem))}, not {self.stem!r}.")
+        known = get_args(Ear)
+        if not self.ears or len(set(self.ears)) < len(self.ears) or set(self.ears) - set(known):
+            raise ValueError(f"ears are some of {', '.join(known)}, each once; not {self.ears}.")
 
     @property
     def described(self) -> int:
         """Numbers that describe a frame at the end of the stem."""
-        own = {
-            "spectral": self.spectral.width,
-            "texture": self.texture.width,
-            "cepstra": self.cepstra.width,
-        }
-        return own.get(self.stem, self.stem_width)
+        if self.stem == "ears":
+            return sum(getattr(self, ear).width for ear in self.ears)
+        return self.spectral.width if self.stem == "spectral" else self.stem_width
 
     @classmethod
     def of(cls, entries: Mapping[str, Any], base: "SpeechConfig | None" = None) -> "SpeechConfig":
@@ -102,15 +126,9 @@ class SpeechConfig:
         entries = dict(entries)
         spectral = dict(entries.pop("spectral", {}))
         spectral = {k: tuple(v) if isinstance(v, list) else v for k, v in spectral.items()}
-        texture = dict(entries.pop("texture", {}))
-        cepstra = dict(entries.pop("cepstra", {}))
-        return replace(
-            base,
-            **entries,
-            spectral=replace(base.spectral, **spectral),
-            texture=replace(base.texture, **texture),
-            cepstra=replace(base.cepstra, **cepstra),
-        )
+        entries["ears"] = tuple(entries.get("ears", base.ears))
+        own = {ear: replace(getattr(base, ear), **entries.pop(ear, {})) for ear in get_args(Ear)}
+        return replace(base, **entries, **own, spectral=replace(base.spectral, **spectral))
 
 
 XLSR_300M = SpeechConfig("xls-r", 24, 1024, 16, 4096, "conv", 512, positional_kernel=128)
@@ -147,11 +165,15 @@ def _encoder(config: SpeechConfig) -> Any:
     model: Any = Wav2Vec2Model(Wav2Vec2Config(**options | {"attn_implementation": "sdpa"}))
     if config.stem == "spectral":
         model.feature_extractor = SpectralStem(config.spectral)
-    if config.stem == "texture":
-        model.feature_extractor = TextureStem(config.texture)
-    if config.stem == "cepstra":
-        model.feature_extractor = CepstraStem(config.cepstra)
+    if config.stem == "ears":
+        model.feature_extractor = EarsStem([_ear(config, ear) for ear in config.ears])
     return model
+
+
+def _ear(config: SpeechConfig, ear: Ear) -> BlockStem:
+    if ear == "texture":
+        return TextureStem(config.texture)
+    return CepstraStem(config.cepstra) if ear == "cepstra" else PhaseStem(config.phase)
 
 
 class SpeechBackbone(nn.Module):
@@ -344,6 +366,8 @@ class Codec(nn.Module):
 def config_entries(config: SpeechConfig | CodecConfig) -> dict[str, Any]:
     """The configuration as JSON values."""
     entries = asdict(config)
+    if "ears" in entries:
+        entries["ears"] = list(entries["ears"])
     if "spectral" in entries:
         spectral: dict[str, Any] = entries["spectral"]
         entries["spectral"] = {

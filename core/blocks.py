@@ -48,14 +48,17 @@ class BlockStem(nn.Module, ABC):
 
     Parameters
     ----------
-    width : numbers that describe a frame.
+    widths : how many numbers describe a frame; one count for each ear, where it has several: what
+        of its statistics tells by itself, side by side.
     """
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, *widths: int) -> None:
         super().__init__()
+        self.widths = widths
+        width = sum(widths)
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
@@ -65,13 +68,16 @@ class BlockStem(nn.Module, ABC):
 
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) -> (batch, width, frames)."""
-        frames = (wave.shape[-1] - FRAME) // HOP + 1
+        frames = torch.arange((wave.shape[-1] - FRAME) // HOP + 1, device=wave.device)
         return self.frames_of(self.statistics(wave.float()), frames).to(wave.dtype)
 
-    def frames_of(self, statistics: Tensor, frames: int) -> Tensor:
-        """Statistics (batch, blocks, width) on the fixed scale: (batch, width, frames)."""
+    def frames_of(self, statistics: Tensor, frames: Tensor) -> Tensor:
+        """Statistics (batch, blocks, width) on the fixed scale, at the frames of these numbers.
+
+        (batch, width, frames).
+        """
         blocks = self.scaled(statistics)
-        at = torch.arange(frames, device=blocks.device) * (HOP / SHORT_HOP / BLOCK)
+        at = frames * (HOP / SHORT_HOP / BLOCK)
         at = (at - 0.5).clamp(0, blocks.shape[1] - 1)  # from block to block in straight lines
         low = at.floor().long()
         high = (low + 1).clamp_max(blocks.shape[1] - 1)

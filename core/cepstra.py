@@ -5,7 +5,8 @@ the mouth, the later ones pitch and fine structure. Frame t (20 ms, at the place
 XLS-R) is described by how each of 60 numbers is spread over a second or so around it, and so their
 slopes and the slopes of these, in spectra of 64, 25 and 10 ms: standard deviation, skewness and
 kurtosis, as boosted trees on LFCC statistics have them. Means are left out: they tell a voice and a
-microphone.
+microphone. Parts of the spectrum may have cepstra of their own: what one of them lost on its way
+then spoils nothing in the others.
 
 On pages of machine-made speech that nothing was trained on, this hears as much as the texture stem,
 and other things; on signal processing and old systems far less (checkpoints/README.md). What makes
@@ -49,6 +50,7 @@ RESOLUTIONS = (
     Resolution(160, SHORT_HOP // 2, 256, 64),
 )
 MOST = min(one.bands for one in RESOLUTIONS)  # coefficients: as many as there are bands
+FINEST = 4  # parts of the spectrum
 KINDS = 9  # three moments of a number, its slope and the slope of that
 REACH = 2  # spectra on either side for slopes
 LEAST = 1e-4  # of a variance, so that its logarithm is finite
@@ -61,20 +63,32 @@ class CepstraConfig:
 
     Attributes
     ----------
-    coefficients : of each cepstrum, from the 0th on; at most 64.
+    coefficients : of each cepstrum, from the 0th on; at most 64, and as many as it has bands.
     reach : blocks of 100 ms on either side that the statistics of a frame look at.
+    parts : equal parts of the spectrum, from 0 to 8 kHz, each of which has cepstra of its own.
     """
 
     coefficients: int = 60
     reach: int = 7
+    parts: int = 1
 
     def __post_init__(self) -> None:
         check_options("coefficients", self.coefficients, MOST, self.reach)
+        if not 1 <= self.parts <= FINEST:
+            raise ValueError(f"parts is from 1 to {FINEST}, not {self.parts}.")
+
+    def shape(self, index: int) -> tuple[int, int, int]:
+        """Bins, bands and coefficients of one part of the spectrum at that resolution."""
+        one = RESOLUTIONS[index]
+        bins = one.size // 2 // self.parts + 1
+        bands = min(one.bands, bins // 2)
+        return bins, bands, min(self.coefficients, bands)
 
     @property
     def width(self) -> int:
         """Numbers that describe a frame."""
-        return KINDS * self.coefficients * len(RESOLUTIONS)
+        each = [self.shape(index)[2] for index in range(len(RESOLUTIONS))]
+        return KINDS * sum(each) * self.parts
 
 
 def cosines(bands: int, coefficients: int) -> Tensor:
@@ -123,25 +137,35 @@ class CepstraStem(BlockStem):
     """Waveform -> frames of `CepstraConfig.width` numbers."""
 
     def __init__(self, config: CepstraConfig) -> None:
-        super().__init__(config.width)
+        super().__init__(*[config.width // config.parts] * config.parts)
         self.config = config
-        for index, one in enumerate(RESOLUTIONS):
-            bank = filterbank(one.bands, one.size // 2 + 1)
-            self.register_buffer(f"bank_{index}", bank, persistent=False)
-            waves = cosines(one.bands, config.coefficients)
-            self.register_buffer(f"cosines_{index}", waves, persistent=False)
+        for index in range(len(RESOLUTIONS)):
+            bins, bands, coefficients = config.shape(index)
+            self.register_buffer(f"bank_{index}", filterbank(bands, bins), persistent=False)
+            self.register_buffer(f"cosines_{index}", cosines(bands, coefficients), persistent=False)
 
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
-        return torch.cat([self._of(wave, index) for index in range(len(RESOLUTIONS))], -1)
+        blocks = math.ceil(((wave.shape[-1] - FRAME) // SHORT_HOP + 1) / BLOCK)
+        each = [self._of(wave, index, blocks) for index in range(len(RESOLUTIONS))]
+        return torch.cat([own for part in zip(*each, strict=True) for own in part], -1)
 
-    def _of(self, wave: Tensor, index: int) -> Tensor:
+    def _of(self, wave: Tensor, index: int, blocks: int) -> list[Tensor]:
+        """Of each part of the spectrum at one resolution."""
         samples, hop, size, _ = RESOLUTIONS[index]
         missing = max(samples - FRAME, 0) // 2  # so that as many fit as of a frame's length
         power = spectra(functional.pad(wave, (missing, missing)), samples, hop, size)
+        per_block = BLOCK * SHORT_HOP // hop
+        power = power[:, : blocks * per_block]  # of short ones, more fit than of a frame's length
+        bins = self.config.shape(index)[0]
+        parts = [power[..., n * (bins - 1) :][..., :bins] for n in range(self.config.parts)]
+        return [self._part(part, index, per_block) for part in parts]
+
+    def _part(self, power: Tensor, index: int, per_block: int) -> Tensor:
+        """Of power (batch, spectra, bins) in one part of the spectrum."""
         active, mean = activity(power.mean(-1), ACTIVE)
         bands = power / (mean[:, None, None] + 1e-14) @ self.get_buffer(f"bank_{index}")
         shape = (bands + FLOOR).log() @ self.get_buffer(f"cosines_{index}")
         slope = slopes(shape)
         values = torch.cat([shape, slope, slopes(slope)], -1)
-        return moments(values, active, BLOCK * SHORT_HOP // hop, self.config.reach)
+        return moments(values, active, per_block, self.config.reach)

@@ -101,6 +101,7 @@ class TextureStem(BlockStem):
         )
 
     def _bands(self, level: Tensor, active: Tensor) -> Tensor:
+        count = level.shape[1]
         step = level[:, 1:] - level[:, :-1]
         jerk = step[:, 1:] - step[:, :-1]
         edge = level[..., 1:] - level[..., :-1]
@@ -108,12 +109,12 @@ class TextureStem(BlockStem):
         parts = (
             level,
             level.square(),
-            _last(step.abs()),
-            _last(step.square()),
-            _last(jerk.abs(), 2),
+            _last(step.abs(), count),
+            _last(step.square(), count),
+            _last(jerk.abs(), count),
             edge.abs(),
             edge.square(),
-            _last(turn.abs()),
+            _last(turn.abs(), count),
         )
         sizes = [part.shape[-1] for part in parts]
         mean, square, move, move2, jolt, gap, gap2, twist = around(
@@ -125,7 +126,7 @@ class TextureStem(BlockStem):
         return torch.cat([mean, spread, (move2 + 1e-4).log() / 2, width, *rest], -1)
 
     def _flat(self, flatness: Tensor, active: Tensor, *, step: bool) -> Tensor:
-        moved = _last((flatness[:, 1:] - flatness[:, :-1]).abs())
+        moved = _last((flatness[:, 1:] - flatness[:, :-1]).abs(), flatness.shape[1])
         parts = torch.cat([flatness, flatness.square(), moved], -1)
         per_block = BLOCK * SHORT_HOP // HOP if step else BLOCK
         mean, square, move = around(parts, active, per_block, self.config.reach).chunk(3, -1)
@@ -140,6 +141,11 @@ def _flatness(power: Tensor, bank: Tensor) -> Tensor:
     return power.log() @ weight - (power @ weight).log()
 
 
-def _last(x: Tensor, times: int = 1) -> Tensor:
-    """The last row said again, so that differences have a row for each spectrum."""
-    return torch.cat([x, *[x[:, -1:]] * times], 1)
+def _last(x: Tensor, count: int) -> Tensor:
+    """The last row said again up to `count`, so that differences have a row for each spectrum.
+
+    Where there was one spectrum only, nothing has moved.
+    """
+    missing = count - x.shape[1]
+    last = x[:, -1:] if x.shape[1] else x.new_zeros(x.shape[0], 1, x.shape[2])
+    return torch.cat([x, *[last] * missing], 1)

@@ -1,7 +1,8 @@
 """The five compact checkpoints from the corpus, stage by stage, each stage's result kept.
 
-zoo, its copies -> textures -> codec, its codes -> backbone with three heads -> QAF-Static ->
-SLS, over cepstra -> AASIST, from the waveform -> cards.
+statistics of all ears -> HierCon and MamBo over them -> SLS over those without texture -> zoo, its
+copies -> a backbone for texture alone -> codec, its codes -> QAF-Static over that backbone ->
+AASIST, from the waveform -> cards.
 Stages run for a given time; a stage whose result lies in the working folder is not run again.
 """
 
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,48 +21,61 @@ from numpy.typing import NDArray
 
 from core.backbones import COMPACT_CODEC, Codec
 from core.calibration import Calibration
-from core.cepstra import CepstraConfig, CepstraStem
 from core.detectors.aasist import Aasist
+from core.detectors.hiercon import HierCon
+from core.detectors.mambo import Mambo
+from core.detectors.over_backbone import OverBackbone
 from core.detectors.qaf import QafStatic
 from core.detectors.sls import Sls
-from core.texture import TextureConfig, TextureStem
-from training import cepstral, graphs, joint, quantised, ship, teacher, textures
+from core.texture import TextureConfig
 from training import codec as codecs
+from training import graphs, joint, quantised, ship, textures
 from training.augment.lossy import versions
 from training.bank import Bank
 from training.corpus import read_splits
 from training.data import Audio
 from training.pieces import Pieces, joined
 from training.recipes import _compact as compact
-from training.teacher import Taught, Teacher
 from training.textures import Textures
 from training.zoo import generators
 from training.zoo.copies import as_copies, beside, copies, items_of_copies
 from training.zoo.fit import fit as fit_generator
 from training.zoo.generators import Generator
 
+EARS, SHAPES = ("texture", "cepstra", "phase"), ("cepstra", "phase")
 MAMBO: dict[str, Any] = {"topology": 3, "ssm": "hydra", "repeats": 3, "units": 1, "width": 64}
-QAF: dict[str, Any] = {"backbone": joint.BACKBONE, "mode": "codecT"}
+ALL: dict[str, dict[str, Any]] = {"hiercon": {}, "mambo": MAMBO}
+ALONE: dict[str, dict[str, Any]] = {"sls": {}}
+STAGES = {"ears": (ALL, EARS), "shapes": (ALONE, SHAPES), "texture": (ALONE, EARS[:1])}
+TEXTURE = TextureConfig().width
+COPIES = 2  # of each human clip in each variant, by generators of the zoo, for texture alone
 AASIST: dict[str, Any] = {}
-COPIES = 2  # of each human clip in each variant, by generators of the zoo
 CODED = 2  # variants whose codes QAF-Static learns from
 PLAIN = 1 / 3  # share of the dev clips that calibrations hear unchanged
 SECONDS = {  # of what ships; zoo (each kind) and AASIST on a GPU that others used, too
     "zoo": 545.0,
     "codec": 720.0,
-    "joint": 1500.0,
-    "joint-taught": 720.0,
+    "ears": 2200.0,
+    "shapes": 1850.0,
+    "texture": 2200.0,
     "qaf": 330.0,
-    "sls": 1800.0,
     "aasist": 387.0,
 }
+
+
+def backbone(ears: tuple[str, ...]) -> dict[str, Any]:
+    """The configuration of a backbone with these ears."""
+    return joint.BACKBONE | {"ears": ears}
+
+
+QAF: dict[str, Any] = {"backbone": backbone(EARS[:1]), "mode": "codecT"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Seconds of each stage on the machine at hand, and how many variants of each clip."""
 
-    variants: int = 6
+    variants: int = 4
     seconds: Mapping[str, float] = field(default_factory=SECONDS.copy)
     seed: int = compact.SEED
 
@@ -76,35 +90,35 @@ class Workshop:
         self.dev = Audio.of(splits.dev, work / "cache")
 
     def textures(self, name: str) -> Textures:
-        """The pieces of train, in all variants, or of dev, unchanged and handled."""
+        """The statistics of all ears: train in all variants, dev unchanged and handled."""
         audio = self.train if name == "train" else self.dev
         wanted = self.plan.variants if name == "train" else 2
         folder, seed = self.work / name, self.plan.seed
         missing = [v for v in range(wanted) if not (folder / f"blocks-{v}.npy").exists()]
         if missing:
-            bank, made = Bank.read(audio, "cpu"), self.copies() if name == "train" else ()
-            for variant in missing:
-                whole = beside(bank, made, COPIES, np.random.default_rng([seed, variant]))
-                lossy = versions(whole, seed + variant, 1)
-                stem = TextureStem(TextureConfig()).eval()
-                textures.make(stem, whole, lossy, folder, variant, seed)
-        items = tuple(audio.items)
-        if name == "train":
-            items += items_of_copies(items, COPIES)
-        return textures.read(items, folder)
-
-    def cepstra(self, name: str) -> Textures:
-        """The same of the cepstral stem, without copies."""
-        audio = self.train if name == "train" else self.dev
-        wanted = self.plan.variants if name == "train" else 1
-        folder, seed = self.work / f"cepstra-{name}", self.plan.seed
-        missing = [v for v in range(wanted) if not (folder / f"blocks-{v}.npy").exists()]
-        if missing:
-            bank, stem = Bank.read(audio, "cpu"), CepstraStem(CepstraConfig()).eval()
+            bank, stem = Bank.read(audio, "cpu"), joint.Together(ALL, backbone(EARS)).stem.eval()
             for variant in missing:
                 lossy = versions(bank, seed + variant, 1)
                 textures.make(stem, bank, lossy, folder, variant, seed)
         return textures.read(tuple(audio.items), folder)
+
+    def shapes(self, name: str) -> Textures:
+        """The same without texture, which comes first."""
+        return self.textures(name).after(TEXTURE)
+
+    def copied(self) -> Textures:
+        """The texture of train and of copies of its human clips, in all variants."""
+        folder, seed = self.work / "copied", self.plan.seed
+        wanted = range(self.plan.variants)
+        if missing := [v for v in wanted if not (folder / f"blocks-{v}.npy").exists()]:
+            bank, made = Bank.read(self.train, "cpu"), self.copies()
+            stem = joint.Together(ALONE, backbone(EARS[:1])).stem.eval()
+            for variant in missing:
+                whole = beside(bank, made, COPIES, np.random.default_rng([seed, variant]))
+                lossy = versions(whole, seed + variant, 1)
+                textures.make(stem, whole, lossy, folder, variant, seed)
+        items = tuple(self.train.items)
+        return textures.read(items + items_of_copies(items, COPIES), folder)
 
     def copies(self) -> tuple[Bank, ...]:
         """The human clips of train through every generator of the zoo."""
@@ -150,66 +164,56 @@ class Workshop:
         return made.eval()
 
     def codes(self, codec: Codec) -> tuple[NDArray[np.int16], ...]:
-        """The codes of the first variants of train."""
-        for variant, waves in enumerate(self.textures("train").waves[:CODED]):
-            path = self.work / "train" / f"codes-{variant}.npy"
+        """The codes of the first variants of train and of copies of its human clips."""
+        for variant, waves in enumerate(self.copied().waves[:CODED]):
+            path = self.work / "copied" / f"codes-{variant}.npy"
             if not path.exists():
                 np.save(path, quantised.codes_of(codec, waves))
-        paths = sorted((self.work / "train").glob("codes-*.npy"))
+        paths = sorted((self.work / "copied").glob("codes-*.npy"))
         return tuple(np.load(path) for path in paths)
 
-    def trio(self) -> joint.Trio:
-        """The backbone with HierCon, SLS and MamBo: by labels first, then taught as well."""
-        made = self._trio("joint", None)
-        return self._trio("joint-taught", made)
+    def ears(self) -> joint.Together:
+        """HierCon and MamBo over the backbone that has all ears."""
+        return self._together("ears", self.textures("train"), self.textures("dev"))
 
-    def _trio(self, stage: str, before: joint.Trio | None) -> joint.Trio:
-        made = joint.Trio(MAMBO)
+    def sls(self) -> joint.Together:
+        """SLS over the backbone without texture."""
+        return self._together("shapes", self.shapes("train"), self.shapes("dev"))
+
+    def texture(self) -> joint.Together:
+        """The backbone that hears texture alone; QAF-Static ships over it, this SLS does not."""
+        return self._together("texture", self.copied(), self.textures("dev").until(TEXTURE))
+
+    def _together(self, stage: str, train: Textures, dev: Textures) -> joint.Together:
+        configs, ears = STAGES[stage]
+        made = joint.Together(configs, backbone(ears))
         if not self._load(made, stage):
             made = joint.fit(
-                self.textures("train"),
-                self.textures("dev"),
-                MAMBO,
+                configs,
+                backbone(ears),
+                (train, dev),
                 self.plan.seconds[stage],
                 self._log(stage),
                 self.plan.seed + 3,
-                None if before is None else Taught(before, self.teacher()),
             )
             self._keep(made, stage)
         return made.eval()
 
-    def teacher(self) -> Teacher:
-        """The kernel machine, fitted anew each time: that takes a minute."""
-        return teacher.fit(self.textures("train"), self.plan.seed + 6)
-
-    def qaf(self, trio: joint.Trio, codec: Codec) -> QafStatic:
-        """QAF-Static over the frozen backbone and codec."""
+    def qaf(self) -> QafStatic:
+        """QAF-Static over the frozen backbone that hears texture, and the codec."""
         made = QafStatic.build({**QAF, "codec_rms": quantised.LEVEL}, "compact")
         if not self._load(made, "qaf"):
-            parts = quantised.Frozen(trio.backbone, codec, self.codes(codec))
+            codec = self.codec()
+            parts = quantised.Frozen(self.texture().backbone, codec, self.codes(codec))
             made = quantised.fit(
                 QAF,
                 parts,
-                self.textures("train"),
+                self.copied(),
                 self.plan.seconds["qaf"],
                 self._log("qaf"),
                 self.plan.seed + 4,
             )
             self._keep(made, "qaf")
-        return made.eval()
-
-    def sls(self) -> Sls:
-        """SLS over its own backbone, which hears cepstra."""
-        made = Sls.build({"backbone": cepstral.BACKBONE}, "compact")
-        if not self._load(made, "sls"):
-            made = cepstral.fit(
-                self.cepstra("train"),
-                self.cepstra("dev"),
-                self.plan.seconds["sls"],
-                self._log("sls"),
-                self.plan.seed + 7,
-            )
-            self._keep(made, "sls")
         return made.eval()
 
     def pieces(self) -> Pieces:
@@ -235,11 +239,20 @@ class Workshop:
             self._keep(made, "aasist")
         return made.eval()
 
+    def five(self) -> ship.Five:
+        """All that ships, trained where it is missing."""
+        ears, shapes = self.ears(), self.sls()
+        return ship.Five(
+            cast("HierCon", ears.detector("hiercon")),
+            cast("Sls", shapes.detector("sls")),
+            cast("Mambo", ears.detector("mambo")),
+            self.qaf(),
+            self.aasist(),
+        )
+
     def ship(self, root: Path, notes: Mapping[str, list[str]]) -> dict[str, Any]:
         """Write the checkpoints, cards and fusion.json; returns the figures on dev."""
-        trio = self.trio()
-        qaf, sls, aasist = self.qaf(trio, self.codec()), self.sls(), self.aasist()
-        five = ship.Five(trio.hiercon, sls, trio.mambo, qaf, aasist)
+        five = self.five()
         dev, train = self.textures("dev"), self.textures("train")
         kept = self.work / "dev-scores.json"
         if not kept.exists():
@@ -250,11 +263,17 @@ class Workshop:
         labels = [item.label for item in dev.items]
         sources = [item.source for item in dev.items]
         licences, common = self.licences(), notes.get("", [])
-        ship.save_backbone(root, trio.hiercon, [*common, *notes.get("texture", [])], licences)
-        ship.save_backbone(root, sls, [*common, *notes.get("cepstra", [])], licences)
+        bearers: dict[str, OverBackbone] = {
+            "ears": five.hiercon,
+            "shapes": five.sls,
+            "texture": five.qaf,
+        }
+        for key, bearer in bearers.items():
+            ship.save_backbone(root, bearer, [*common, *notes.get(key, [])], licences)
         calibrations: dict[str, Calibration] = {}
         for one in five:
-            more = {"dimensions": ship.dimension_table(aasist, train)} if one is aasist else {}
+            table = ship.dimension_table(one, train) if isinstance(one, Aasist) else None
+            more: dict[str, Any] = {} if table is None else {"dimensions": table}
             words = [*common, *notes.get(one.name, [])]
             scores = ship.Scores(plain[one.name], handled[one.name], labels)
             found = ship.save_detector(root, one, scores, words, licences, more)

@@ -1,10 +1,9 @@
-"""HierCon, SLS and MamBo over one compact backbone, trained together; then QAF-Static over it.
+"""Detectors over one compact backbone, trained together, with a kernel machine's opinion.
 
-One pass of the backbone serves three heads, whose losses are added; each keeps its paper's loss.
-The backbone is then frozen for all, as QAF-Static's is in its paper. Pieces and their texture come
-from `training.textures`; whole dimensions of the texture are left out at random, for a clip at a
-time, so that nothing leans on a few bands. The SLS of this trio does not ship: the one that does
-has an ear of its own (`training.cepstral`).
+One pass of the backbone serves all heads, whose losses are added; each keeps its paper's loss. The
+backbone is then frozen for whoever else stands on it, as QAF-Static's is in its paper. Pieces and
+their statistics come from `training.textures`; half of each batch are clips, the other half
+mixtures of two, of which only the teacher has an opinion (`training.teacher`).
 """
 
 import json
@@ -19,27 +18,30 @@ from torch import Tensor, nn
 
 from core.backbones import SpeechBackbone
 from core.blocks import BlockStem
-from core.detectors.hiercon import HierCon
-from core.detectors.mambo import Mambo
+from core.detectors.over_backbone import OverBackbone
 from core.detectors.sls import Sls
-from training import warm
+from core.registry import DETECTORS
+from training import teacher, warm
 from training.curve import eer_official, scores
 from training.losses import Loss, objective, targets
 from training.steps import Descent, Draws, until
-from training.teacher import LESSON, Taught, lesson, mixed
-from training.textures import Textures
+from training.teacher import LESSON, lesson, mixed
+from training.textures import Textures, kept
 
-PEAK, DECAY, DROPPED, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 0.2, 100
+PEAK, DECAY, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 100
 BATCH, MEMORY = 32, 0.997
 FRAMES = 201  # of 64,600 samples
-SPARSE = 12  # in the first part of training one frame in twelve: texture changes slowly
+SPARSE = 12  # in the first part of training one frame in twelve: statistics change slowly
 SPARSE_UNTIL = 0.85  # share of the time
+DEV_STEP = 4  # of dev one frame in four
+CEPSTRA = {"parts": 2, "coefficients": 50}
 BACKBONE: dict[str, Any] = {
     "width": 96,
     "heads": 4,
     "ffn": 192,
-    "stem": "texture",
+    "stem": "ears",
     "positional_kernel": 32,
+    "cepstra": CEPSTRA,
 }
 CE = Loss(class_weights=(0.5, 0.5), smoothing=0.05)
 LOSSES = {
@@ -51,33 +53,51 @@ LOSSES = {
 }
 
 
-class Trio(nn.Module):
-    """Three detectors over one backbone."""
+class Together(nn.Module):
+    """Some detectors over one backbone that hears with these ears.
 
-    def __init__(self, mambo: Mapping[str, Any]) -> None:
+    Parameters
+    ----------
+    configs : for each detector by its name, what its configuration says beside the backbone.
+    backbone : the configuration of that.
+    """
+
+    def __init__(
+        self, configs: Mapping[str, Mapping[str, Any]], backbone: Mapping[str, Any]
+    ) -> None:
         super().__init__()
-        self.hiercon = HierCon.build({"backbone": BACKBONE}, "compact")
-        self.sls = Sls.build({"backbone": BACKBONE}, "compact")
-        self.mambo = Mambo.build({"backbone": BACKBONE, **mambo}, "compact")
-        self.sls.backbone = self.mambo.backbone = self.hiercon.backbone
+        made = {
+            name: DETECTORS[name].build({**config, "backbone": backbone}, "compact")
+            for name, config in configs.items()
+        }
+        self.detectors = nn.ModuleDict(made)
+        for one in made.values():
+            cast("OverBackbone", one).backbone = self.backbone
         calm_start(self.backbone)
+
+    def detector(self, name: str) -> OverBackbone:
+        """One of them, by its name."""
+        return cast("OverBackbone", self.detectors[name])
 
     @property
     def backbone(self) -> SpeechBackbone:
-        return self.hiercon.backbone
+        return self.detector(next(iter(self.detectors))).backbone
 
     @property
     def stem(self) -> BlockStem:
         return cast("BlockStem", self.backbone.model.feature_extractor)
 
     def traces(self, frames: Tensor) -> dict[str, Mapping[str, Tensor]]:
-        """Frames of the stem (batch, frames, width) -> each detector's trace."""
+        """Frames of the stem (batch, frames, width), perhaps fewer than 201 -> each trace."""
         heard = self.backbone.encode(frames)._asdict()
-        return {
-            "hiercon": self.hiercon.decide(heard).trace,
-            "sls": sls_trace(self.sls, heard["hidden"]),
-            "mambo": self.mambo.decide(heard).trace,
-        }
+        found: dict[str, Mapping[str, Tensor]] = {}
+        for name in self.detectors:
+            one = self.detector(name)
+            sls = isinstance(one, Sls)
+            found[name] = (
+                sls_trace(cast("Sls", one), heard["hidden"]) if sls else one.decide(heard).trace
+            )
+        return found
 
 
 def sls_trace(sls: Sls, hidden: Tensor) -> dict[str, Tensor]:
@@ -91,9 +111,9 @@ def sls_trace(sls: Sls, hidden: Tensor) -> dict[str, Tensor]:
 def calm_start(backbone: SpeechBackbone) -> None:
     """Each layer starts as a small change of what it is given, so that 24 of them train soon.
 
-    The position embedding is silent and stays so: texture hardly depends on the order of frames,
-    and its grouped convolution came out wrong in bfloat16 on the CPU (PyTorch 2.13: relative error
-    0.94), so that what was learned with it was lost in float32.
+    The position embedding is silent and stays so: the statistics hardly depend on the order of
+    frames, and its grouped convolution came out wrong in bfloat16 on the CPU (PyTorch 2.13:
+    relative error 0.94), so that what was learned with it was lost in float32.
     """
     conv = backbone.model.encoder.pos_conv_embed.conv
     for weight in (conv.parametrizations.weight.original0, conv.bias):
@@ -111,18 +131,10 @@ def set_dropout(backbone: SpeechBackbone, probability: float) -> None:
             part.p = probability
 
 
-def batch_of(stem: BlockStem, blocks: NDArray[Any], *, drop: float = 0.0) -> Tensor:
-    """Stored statistics (batch, blocks, width) -> frames (batch, frames, width)."""
-    frames = stem.frames_of(torch.from_numpy(np.asarray(blocks, dtype=np.float32)), FRAMES)
-    if drop:
-        keep = (torch.rand(frames.shape[0], frames.shape[1], 1) >= drop) / (1 - drop)
-        frames = frames * keep
-    return frames.transpose(1, 2)
-
-
-def sparse(frames: Tensor, rng: np.random.Generator) -> Tensor:
-    """One frame in `SPARSE`, from a random one on."""
-    return frames[:, int(rng.integers(SPARSE)) :: SPARSE][:, : FRAMES // SPARSE]
+def frames_of(stem: BlockStem, blocks: NDArray[Any], step: int = 1, first: int = 0) -> Tensor:
+    """Stored statistics (batch, blocks, width) -> one frame in `step`: (batch, frames, width)."""
+    at = torch.arange(first, FRAMES, step)[: FRAMES // step]
+    return stem.frames_of(torch.from_numpy(np.asarray(blocks, dtype=np.float32)), at).mT
 
 
 def eer(logits: list[float], labels: list[str]) -> float:
@@ -135,29 +147,23 @@ def eer(logits: list[float], labels: list[str]) -> float:
 
 
 @torch.no_grad()
-def dev_eers(trio: Trio, dev: Textures) -> dict[str, float]:
+def dev_eers(net: Together, dev: Textures) -> dict[str, float]:
     """EER of each detector on the stored dev pieces, in eval mode."""
-    trio.eval()
-    logits: dict[str, list[float]] = {name: [] for name in LOSSES}
+    net.eval()
+    logits: dict[str, list[float]] = {name: [] for name in net.detectors}
     for start in range(0, len(dev.items), BATCH):
-        frames = batch_of(trio.stem, dev.blocks[0][start : start + BATCH])[:, ::4]
-        traces = trio.traces(frames)
-        for name, trace in traces.items():
+        frames = frames_of(net.stem, dev.blocks[0][start : start + BATCH], DEV_STEP)
+        for name, trace in net.traces(frames).items():
             logits[name] += (trace["logits"][:, 0] - trace["logits"][:, 1]).float().tolist()
     labels: list[str] = [item.label for item in dev.items]
     return {name: round(eer(found, labels), 4) for name, found in logits.items()}
 
 
 def _losses(
-    traces: Mapping[str, Mapping[str, Tensor]],
-    target: Tensor,
-    taught: Taught[Trio] | None,
-    blocks: NDArray[np.float32],
+    traces: Mapping[str, Mapping[str, Tensor]], target: Tensor, opinion: Tensor
 ) -> list[Tensor]:
-    """Each detector's own loss; if taught, on the first half, which are clips, and the lesson."""
-    if taught is None:
-        return [objective(LOSSES[name], trace, target)[0] for name, trace in traces.items()]
-    half, opinion = len(target) // 2, taught.teacher(torch.from_numpy(blocks).mean(1))
+    """Each detector's own loss on the first half, which are clips, and the lesson on all."""
+    half = len(target) // 2
     return [
         objective(LOSSES[name], {k: v[:half] for k, v in trace.items()}, target[:half])[0]
         + LESSON * lesson(trace["logits"], opinion)
@@ -165,58 +171,56 @@ def _losses(
     ]
 
 
-def _begin(
-    train: Textures, mambo: Mapping[str, Any], rng: np.random.Generator, taught: Taught[Trio] | None
-) -> tuple[Trio, float]:
-    """The trio that training starts from, and the highest rate."""
-    trio = Trio(mambo)
-    if taught is not None:
-        trio.load_state_dict(taught.before.state_dict())
-        return trio, PEAK / 2
-    rows = train.blocks[0][::2, ::5].astype(np.float32)
-    trio.stem.fit(torch.from_numpy(rows.reshape(-1, rows.shape[-1])))
-    warm.start(trio.backbone, trio.stem, train, rng)
-    return trio, PEAK
-
-
 def _entry(step: int, share: float, loss: list[float], eers: dict[str, float]) -> dict[str, Any]:
-    told = dict(zip(LOSSES, loss, strict=True))
+    told = dict(zip(eers, loss, strict=True))
     return {"step": step, "share": round(share, 3), "loss": told, "dev": eers}
 
 
-def fit(
+def begin(
+    configs: Mapping[str, Mapping[str, Any]],
+    backbone: Mapping[str, Any],
     train: Textures,
-    dev: Textures,
-    mambo: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> Together:
+    """Detectors whose stem has its scale and whose projection was trained alone."""
+    net = Together(configs, backbone)
+    rows = train.blocks[0][::2, ::5].astype(np.float32)
+    net.stem.fit(torch.from_numpy(rows.reshape(-1, rows.shape[-1])))
+    warm.start(net.backbone, net.stem, train, rng)
+    return net
+
+
+def fit(
+    configs: Mapping[str, Mapping[str, Any]],
+    backbone: Mapping[str, Any],
+    data: tuple[Textures, Textures],
     seconds: float,
     log: Path,
     seed: int,
-    taught: Taught[Trio] | None = None,
-) -> Trio:
-    """Train the trio for so many seconds; the exponential mean of the weights comes back.
+) -> Together:
+    """Train on the first of `data` for so many seconds; the second is dev, for the curve.
 
-    With `taught`, a trio that was trained before goes on at half the rate, on mixtures of clips
-    and with the teacher's opinion beside the labels.
+    The exponential mean of the weights comes back.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    trio, peak = _begin(train, mambo, rng, taught)
-    set_dropout(trio.backbone, HIDDEN)
-    descent = Descent(trio, peak, DECAY, 1.0, MEMORY)
-    draw = Draws(train.items, rng)
+    train, dev = data
+    net = begin(configs, backbone, train, rng)
+    set_dropout(net.backbone, HIDDEN)
+    machine = teacher.fit(train, net.stem.widths, seed + 1)
+    descent, draw = Descent(net, PEAK, DECAY, 1.0, MEMORY), Draws(train.items, rng)
     labels = targets([item.label for item in train.items])
     curve, losses = list[dict[str, Any]](), list[list[float]]()
     for share in until(seconds):
-        trio.train()
-        chosen = draw(BATCH)
+        net.train()
+        chosen, half = draw(BATCH), BATCH // 2
         blocks = train.take(chosen, train.variants(BATCH, rng))
-        if taught is not None:
-            blocks = np.concatenate([blocks[: BATCH // 2], mixed(blocks, rng)[BATCH // 2 :]])
-        frames = batch_of(trio.stem, blocks, drop=DROPPED)
-        if share < SPARSE_UNTIL:
-            frames = sparse(frames, rng)
-        target = labels[torch.from_numpy(chosen)]
-        each = _losses(trio.traces(frames), target, taught, blocks)
+        blocks = np.concatenate([blocks[:half], mixed(blocks, rng)[half:]])
+        sparse = share < SPARSE_UNTIL
+        step, first = (SPARSE, int(rng.integers(SPARSE))) if sparse else (1, 0)
+        frames = frames_of(net.stem, blocks, step, first) * kept(net.stem, BATCH)
+        opinion = machine(torch.from_numpy(blocks).mean(1))
+        each = _losses(net.traces(frames), labels[torch.from_numpy(chosen)], opinion)
         descent.move(torch.stack(each).sum(), share)
         losses.append([float(x.detach()) for x in each])
         if descent.steps % EVERY == 0:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from core.backbones import Codec, SpeechBackbone
 from core.blocks import BlockStem
 from core.detectors.qaf import QafStatic
-from training.joint import BATCH, CE, DROPPED, SPARSE_UNTIL, batch_of, sparse
+from training.joint import BATCH, CE, SPARSE, SPARSE_UNTIL, frames_of
 from training.losses import objective, targets
 from training.steps import Descent, Draws, until
-from training.textures import Textures
+from training.textures import Textures, kept
 
 PEAK = 1e-3
 LEVEL = 0.1  # root mean square at which the codec hears
@@ -49,7 +49,7 @@ def logits(net: QafStatic, textures: Textures, codes: NDArray[np.int16]) -> list
     with torch.inference_mode():
         for start in range(0, len(textures.items), BATCH):
             rows = slice(start, start + BATCH)
-            frames = batch_of(stem, textures.blocks[0][rows])
+            frames = frames_of(stem, textures.blocks[0][rows])
             hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden
             heard = {"hidden": hidden, "codes": torch.from_numpy(codes[rows].astype(np.int64))}
             found += net.decide(heard).spoof_logit.tolist()
@@ -86,9 +86,10 @@ def fit(
         chosen = draw(BATCH)
         variants = train.variants(BATCH, rng, len(frozen.codes))
         with torch.no_grad():
-            frames = batch_of(stem, train.take(chosen, variants), drop=DROPPED)
-            if share < SPARSE_UNTIL:
-                frames = sparse(frames, rng)
+            sparse = share < SPARSE_UNTIL
+            step, first = (SPARSE, int(rng.integers(SPARSE))) if sparse else (1, 0)
+            frames = frames_of(stem, train.take(chosen, variants), step, first)
+            frames = frames * kept(stem, BATCH)
             hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden
         codes = np.stack([frozen.codes[v][c] for v, c in zip(variants, chosen, strict=True)])
         heard = {"hidden": hidden, "codes": torch.from_numpy(codes.astype(np.int64))}

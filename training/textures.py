@@ -1,17 +1,18 @@
-"""Pieces of training audio, changed in several ways, with their texture: made once, used for hours.
+"""Pieces of training audio, changed in several ways, with their statistics: made once.
 
-On two CPU cores the changes and the statistics of `core.texture` cost more than a step of a compact
+On two CPU cores the changes and the statistics of `core.ears` cost more than a step of a compact
 network. So several variants of each clip are made before training: variant 0 is its unchanged head,
 the others are changed pieces (`training.pieces`). All random choices follow from the seed, the
 variant and the order of the clips.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from core.blocks import BlockStem
@@ -21,6 +22,8 @@ from training.pieces import SAMPLES, changed, rounded
 
 BATCH = 8
 UNCHANGED = 0.4  # share of variant 0 in what a network learns from
+DROPPED = 0.2  # share of dimensions that are left out
+DEAF = 0.5  # share of clips to which each ear is left out by the toss of a coin
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class Textures:
     items: tuple[Item, ...]
     waves: tuple[NDArray[np.int16], ...]
     blocks: tuple[NDArray[np.float16], ...]
+
+    def after(self, width: int) -> "Textures":
+        """Without the first `width` numbers of each frame."""
+        return replace(self, blocks=tuple(blocks[..., width:] for blocks in self.blocks))
+
+    def until(self, width: int) -> "Textures":
+        """The first `width` numbers of each frame alone."""
+        return replace(self, blocks=tuple(blocks[..., :width] for blocks in self.blocks))
 
     def variants(self, count: int, rng: np.random.Generator, limit: int | None = None) -> list[int]:
         """A variant for each of `count` clips, the unchanged one as often as `UNCHANGED` says."""
@@ -78,3 +89,17 @@ def read(items: tuple[Item, ...], folder: Path) -> Textures:
     waves = tuple(np.load(folder / f"waves-{v}.npy", mmap_mode="r") for v in range(count))
     blocks = tuple(np.load(folder / f"blocks-{v}.npy", mmap_mode="r") for v in range(count))
     return Textures(items, waves, blocks)
+
+
+def kept(stem: BlockStem, count: int) -> Tensor:
+    """What clips are given of their statistics in training, as factors (count, 1, width).
+
+    Left out, for a clip at a time, are dimensions, so that nothing leans on a few, and of every
+    other clip whole ears: otherwise a network takes what fits the training clips best, and machines
+    that only another ear shows stay unheard (checkpoints/README.md).
+    """
+    widths = torch.tensor(stem.widths)
+    keep = (torch.rand(count, 1, int(widths.sum())) >= DROPPED) / (1 - DROPPED)
+    ears = torch.rand(count, len(widths)) < 0.5
+    whole = (torch.rand(count) >= DEAF) | ~ears.any(1)
+    return keep * (ears | whole[:, None]).repeat_interleave(widths, 1)[:, None]

@@ -12,9 +12,9 @@ from torch.nn import functional
 from core.backbones import SpeechBackbone
 from core.blocks import BlockStem
 from training.steps import Draws, rate
-from training.textures import Textures
+from training.textures import Textures, kept
 
-STEPS, BATCH, BLOCKS, PEAK, DROPPED = 3500, 96, 4, 2e-3, 0.2
+STEPS, BATCH, BLOCKS, PEAK = 3500, 96, 4, 2e-3
 
 
 class Shallow(nn.Module):
@@ -59,10 +59,9 @@ def start(
         variants = train.variants(BATCH, rng)
         pairs = zip(variants, rows, strict=True)
         blocks = scaled(stem, np.stack([train.blocks[v][row][at] for v, row in pairs]))
-        keep = (torch.rand(BATCH, 1, blocks.shape[2]) >= DROPPED) / (1 - DROPPED)
         for group in optimiser.param_groups:
             group["lr"] = PEAK * rate(step / steps)
-        logits = net(blocks * keep)
+        logits = net(blocks * kept(stem, BATCH))
         loss = functional.binary_cross_entropy_with_logits(logits, spoofed[rows] * 0.9 + 0.05)
         optimiser.zero_grad()
         loss.backward()

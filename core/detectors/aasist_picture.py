@@ -3,9 +3,9 @@
 The published network hears 70 sinc filters and learns from scratch what matters in them, for tens
 of epochs on tens of hours. Here its residual blocks are given log spectra of 25, 10 and 4 ms
 (`core.compact`), fine in frequency, in between, and fine in time, which three small convolutions
-read into 16 bins 500 Hz apart; five frames are averaged to a block of 100 ms. Unlike the texture
-and cepstral stems of the other four detectors, all of it is learned: what this network finds is not
-what they find, which is why it is here. The blocks keep the length, as in the version of AASIST
+read into 16 bins 500 Hz apart; five frames are averaged to a block of 100 ms. Unlike the stems of
+the other four detectors, all of it is learned: what this network finds is not what they find, which
+is why it is here. The blocks keep the length, as in the version of AASIST
 over wav2vec 2.0 (github.com/TakHemlata/SSL_Anti-spoofing), which pools before its blocks, not in
 them.
 """

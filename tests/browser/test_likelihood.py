@@ -31,7 +31,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not BESIDE.is_dir():
         pytest.skip("the corpus does not lie beside the checkout")
     home = tmp_path_factory.mktemp("calibrated") / "checkpoints"
-    for name in (*USED, "texture-compact", "cepstra-compact"):
+    for name in (*USED, "texture-cepstra-phase-compact", "cepstra-phase-compact"):
         shutil.copytree(ROOT / "checkpoints" / name, home / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("checkpoints.store.search_path", lambda: (home,))

@@ -227,10 +227,11 @@ def test_it_ends_where_whoever_is_told_has_had_enough() -> None:
             method(detector, wave, window, QUICK, tell)
 
 
-@pytest.mark.parametrize("stem", ["conv", "spectral", "texture", "cepstra"])
+@pytest.mark.parametrize("stem", ["conv", "spectral", "texture", "cepstra", "phase"])
 def test_gradients_pass_through_every_stem(stem: str) -> None:
     torch.manual_seed(3)
-    backbone = {**SLS["backbone"], "stem": stem}
+    kind = {"stem": stem} if stem in ("conv", "spectral") else {"stem": "ears", "ears": [stem]}
+    backbone = {**SLS["backbone"], **kind}
     detector = Sls.build(SLS | {"backbone": backbone}, "compact").eval()
     scramble(detector.head)
     wave = noise(SAMPLES) * np.linspace(0, 2, SAMPLES, dtype=np.float32)

@@ -87,14 +87,30 @@ def test_a_tone_that_wavers_is_told_from_a_steady_one() -> None:
 
 
 def test_frames_are_those_of_the_convolutions(wave: Tensor) -> None:
-    config = SpeechConfig(layers=2, width=32, heads=2, ffn=32, stem="cepstra", positional_kernel=8)
+    small = {"layers": 2, "width": 32, "heads": 2, "ffn": 32, "positional_kernel": 8}
+    config = SpeechConfig.of({**small, "stem": "ears", "ears": ["cepstra"]})
     backbone = SpeechBackbone(config).eval()
-    with torch.inference_mode():
-        heard = backbone(wave)
-    assert heard.hidden.shape == (1, 2, backbone.frames(32_000), 32)
+    for samples in (32_000, 33_333, 400):  # short spectra fit more often than long ones
+        with torch.inference_mode():
+            heard = backbone(wave[:, :samples] if samples < 33_000 else torch.randn(1, samples))
+        assert heard.hidden.shape == (1, 2, backbone.frames(samples), 32)
     assert backbone.stem_width == 9 * 60 * 3
     assert not backbone.local
     assert SpeechConfig.of(config_entries(config)) == config
+
+
+def test_parts_of_the_spectrum_are_heard_each_by_itself(wave: Tensor) -> None:
+    """What is below 4 kHz says nothing of what is above, and the other way round."""
+    halves = CepstraStem(CepstraConfig(50, parts=2))
+    assert halves.widths == (9 * (50 + 50 + 32),) * 2  # 10 ms have 32 bands in half the spectrum
+    spectrum = torch.fft.rfft(wave)
+    kilohertz = torch.linspace(0, 8, spectrum.shape[-1])
+    low, high = halves.statistics(wave).chunk(2, -1)
+    for part, own, other in ((kilohertz < 4.4, low, high), (kilohertz > 3.6, high, low)):
+        heard = halves.statistics(torch.fft.irfft(spectrum * part)).chunk(2, -1)
+        kept, lost = (heard[0], heard[1]) if own is low else (heard[1], heard[0])
+        assert (kept - own).abs().mean() < 0.05
+        assert (lost - other).abs().mean() > 0.2
 
 
 def test_values_are_limited_and_finite_in_silence_and_in_one_frame() -> None:
@@ -105,7 +121,9 @@ def test_values_are_limited_and_finite_in_silence_and_in_one_frame() -> None:
         assert heard.abs().max() <= LIMIT
 
 
-@pytest.mark.parametrize("options", [{"coefficients": 65}, {"coefficients": 0}, {"reach": 10**9}])
+@pytest.mark.parametrize(
+    "options", [{"coefficients": 65}, {"coefficients": 0}, {"reach": 10**9}, {"parts": 5}]
+)
 def test_a_card_cannot_ask_for_what_no_network_has(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} is from"):
-        SpeechConfig.of({"stem": "cepstra", "cepstra": options})
+        SpeechConfig.of({"stem": "ears", "ears": ["cepstra"], "cepstra": options})

@@ -21,7 +21,7 @@ from tests.core.detectors import tiny
 from tests.core.loudness import clip_of, loaded
 
 BACKBONE = tiny.BACKBONE | {"stem_width": 64}
-TEXTURE = tiny.BACKBONE | {"stem": "texture"}
+EARS = tiny.BACKBONE | {"stem": "ears", "ears": ["cepstra", "phase"]}
 SAMPLES = tiny.SAMPLES  # 20 frames, and 80 samples that no frame needs
 HALF = Settings(hop_seconds=0.2)  # 3,200 samples
 SOUND = tiny.noise(31 * 320 + SAMPLES).numpy()
@@ -87,7 +87,7 @@ def check(detectors: Sequence[Detector], settings: Settings, sound: Any = SOUND)
     return steps[-1].windows
 
 
-@pytest.mark.parametrize("backbone", [BACKBONE, TEXTURE], ids=["convolutions", "texture"])
+@pytest.mark.parametrize("backbone", [BACKBONE, EARS], ids=["convolutions", "ears"])
 @pytest.mark.parametrize("hop", [0.06, 0.2, 0.4])
 def test_scores_are_those_without_sharing_to_the_last_bit(
     backbone: dict[str, Any], hop: float
@@ -120,7 +120,7 @@ def test_alone_a_detector_runs_no_deeper_than_it_reads(monkeypatch: pytest.Monke
 
 
 def test_a_stem_over_the_whole_window_runs_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    four = on_one(TEXTURE)
+    four = on_one(EARS)
     work = Work(four[0], monkeypatch)
     list(scan(clip_of([SOUND]), as_loaded(four), HALF))
     assert work.frames == 5 * 20

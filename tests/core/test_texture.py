@@ -35,7 +35,7 @@ def test_silence_after_it_hardly_changes_a_frame(stem: TextureStem, wave: Tensor
 
 
 def test_frames_are_those_of_the_convolutions(wave: Tensor) -> None:
-    config = SpeechConfig(layers=2, width=32, heads=2, ffn=32, stem="texture", positional_kernel=8)
+    config = SpeechConfig(layers=2, width=32, heads=2, ffn=32, stem="ears", positional_kernel=8)
     backbone = SpeechBackbone(config).eval()
     with torch.inference_mode():
         heard = backbone(wave)
@@ -52,9 +52,9 @@ def test_flatness_of_a_tone_is_lower_than_of_noise(wave: Tensor) -> None:
     assert tonal < noisy - 0.1
 
 
-def test_values_are_limited_and_finite_in_silence() -> None:
+def test_values_are_limited_and_finite_in_silence_and_in_one_frame() -> None:
     stem = TextureStem(TextureConfig())
-    for quiet in (torch.zeros(1, 16_000), torch.full((1, 16_000), 0.5)):
+    for quiet in (torch.zeros(1, 16_000), torch.full((1, 16_000), 0.5), torch.randn(1, 400)):
         heard = stem(quiet)
         assert torch.isfinite(heard).all()
         assert heard.abs().max() <= LIMIT

@@ -8,7 +8,7 @@ import soundfile
 
 
 def corpus(folder: Path, clips: int) -> Path:
-    """Noises with a manifest: every second one machine-made, the first half of them dev."""
+    """Noises with a manifest: every second one machine-made, in two ways; the first half is dev."""
     (folder / "flac").mkdir(parents=True)
     rng = np.random.default_rng(2)
     rows = []
@@ -20,7 +20,7 @@ def corpus(folder: Path, clips: int) -> Path:
                 "split": "dev" if number < clips // 2 else "train",
                 "label": label,
                 "system": "vocoder" if label == "spoof" else "-",
-                "system_family": "made" if label == "spoof" else "-",
+                "system_family": ("made", "made otherwise")[number // 2 % 2] if number % 2 else "-",
                 "source_repo": f"page/{number % 3}",
                 "licence": "made here" if number % 4 else "",
             }

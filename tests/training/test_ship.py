@@ -64,15 +64,23 @@ def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
 ) -> None:
     quick = {kind: generators.KINDS[kind] for kind in ("vocos", "seanet")}
     monkeypatch.setattr(generators, "KINDS", quick)
-    shop = Workshop(corpus, tmp_path, Plan(variants=3, seconds={"zoo": 0.01, "aasist": 0.0}))
+    shop = Workshop(
+        corpus, tmp_path, Plan(variants=3, seconds={"zoo": 0.01, "ears": 0.0, "shapes": 0.0})
+    )
     train, dev = shop.textures("train"), shop.textures("dev")
     assert (len(train.blocks), len(dev.blocks)) == (3, 2)
-    assert train.blocks[2].shape[0] == len(train.items) == 8 + 2 * 4
-    made = [item.family for item in train.items[8:]]
-    assert made == [FAMILY] * 8
-    other = shop.cepstra("train")
-    assert [blocks.shape[0] for blocks in other.blocks] == [8] * 3  # no copies
-    np.testing.assert_array_equal(other.waves[0], train.waves[0][:8])
+    assert train.blocks[2].shape[0] == len(train.items) == 8
+    both = shop.sls().stem.widths, shop.ears().stem.widths  # untrained: no seconds
+    assert both[0] == both[1][1:]
+    assert train.blocks[0].shape[-1] == sum(both[1])
+    copied_texture = shop.copied()
+    assert copied_texture.blocks[2].shape == (8 + 2 * 4, 41, both[1][0])
+    assert [item.family for item in copied_texture.items[8:]] == [FAMILY] * 8
+    np.testing.assert_array_equal(copied_texture.waves[0][:8], train.waves[0])
+    np.testing.assert_array_equal(
+        shop.shapes("train").blocks[1], train.blocks[1][..., both[1][0] :]
+    )
+    pieces = shop.pieces()
     copied = np.load(tmp_path / "copies" / "vocos.npy")
     assert len(copied) == sum(len(wave) for wave in shop.human().waves())
     handled = shop.handled(dev)
@@ -82,7 +90,6 @@ def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
     assert 0 < as_they_are.sum() < 8
     assert (shop.handled(dev) == handled).all()
 
-    pieces = shop.pieces()
     kinds = [item.system for item in pieces.items[8:]]
     assert Counter(kinds) == dict.fromkeys(quick, 4)
     assert all(len(rows) == len(quick) for rows in pieces.copies_of.values())

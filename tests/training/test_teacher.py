@@ -1,4 +1,4 @@
-"""The kernel machine that teaches networks beside the labels."""
+"""The kernel machines that teach networks beside the labels."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.test_textures import plain_set
+from tests.training.test_textures import WIDTH, plain_set
 from training import teacher
 from training.teacher import lesson, mixed
 from training.textures import Textures
@@ -25,11 +25,14 @@ def means(made: Textures, variant: int = 0) -> torch.Tensor:
     return torch.from_numpy(made.blocks[variant].astype(np.float32).mean(1))
 
 
+WIDTHS = (400, 1_000, WIDTH - 1_400)
+
+
 def test_it_learns_from_clips_and_tells_others() -> None:
     rng = np.random.default_rng(3)
-    train = with_copies(plain_set())
-    known = teacher.fit(train, 1)
-    assert known.rows.shape[0] == known.weights.shape[0] == 2 * len(train.items)
+    train = plain_set()
+    known = teacher.fit(train, WIDTHS, 1)
+    assert [tuple(one.rows.shape) for one in known.machines] == [(96, width) for width in WIDTHS]
     other = means(plain_set()) + 0.02 * torch.from_numpy(rng.normal(size=(48, 1))).float()
     opinion = known(other)
     spoof = torch.tensor([item.label == "spoof" for item in train.items])
@@ -39,10 +42,19 @@ def test_it_learns_from_clips_and_tells_others() -> None:
     assert abs(float(far) - 0.5) < 0.05
 
 
-def test_its_regression_is_the_weighted_one_by_hand() -> None:
+def test_its_opinion_is_the_mean_of_its_machines_regressions() -> None:
+    train = plain_set()
+    known = teacher.fit(train, WIDTHS, 1)
+    scaled = (means(train)[:5] - known.centre) / known.scale
+    parts = scaled.clamp(-teacher.LIMIT, teacher.LIMIT).split(WIDTHS, 1)
+    said = sum(one(part) for one, part in zip(known.machines, parts, strict=True))
+    torch.testing.assert_close(known(means(train)[:5]), torch.sigmoid(torch.as_tensor(said)))
+
+
+def test_each_regression_is_the_weighted_one_by_hand() -> None:
     """At the solution a side misses ridge / weight of the row, times the kernel's weight."""
     train = with_copies(plain_set(variants=1))
-    known = teacher.fit(train, 1)
+    (known,) = teacher.fit(train, (WIDTH,), 1).machines
     distance = torch.cdist(known.rows, known.rows).double().square()
     kernel = torch.exp(-distance * teacher.REACH / known.rows.shape[1])
     copied = torch.tensor([item.family == FAMILY for item in train.items])

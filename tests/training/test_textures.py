@@ -1,5 +1,6 @@
 """Stored pieces and their texture, and the networks that learn from them."""
 
+import json
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -9,14 +10,18 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from core.backbones import COMPACT_CODEC, Codec
+from core.cepstra import CepstraConfig, CepstraStem
+from core.ears import EarsStem
+from core.phase import PhaseConfig, PhaseStem
 from core.texture import TextureConfig, TextureStem
-from training import joint, quantised, steps, teacher, textures, warm
+from training import joint, quantised, steps, textures, warm
 from training.bank import Bank
 from training.data import Item
 from training.pieces import SAMPLES
-from training.textures import Textures
+from training.textures import DEAF, DROPPED, Textures, kept
 
 WIDTH = TextureConfig().width
 STEM = TextureStem(TextureConfig()).eval()
@@ -25,7 +30,7 @@ SMALL = {
     "layers": 6,
     "heads": 2,
     "ffn": 32,
-    "stem": "texture",
+    "stem": "ears",
     "positional_kernel": 4,
 }
 CODEC = {"filters": 4, "entries": 16}
@@ -108,7 +113,6 @@ def eer_of(logits: list[float], made: Textures) -> float:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joint, "BACKBONE", SMALL)
     for name, value in {"EVERY": 20, "BATCH": 16, "MEMORY": 0.9}.items():
         monkeypatch.setattr(joint, name, value)
     monkeypatch.setattr(quantised, "BATCH", 16)
@@ -116,20 +120,23 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm.start, "__defaults__", (60,))
 
 
-@pytest.mark.usefixtures("small")
-def test_three_heads_learn_over_one_backbone_and_qaf_over_it(tmp_path: Path) -> None:
-    train, other = plain_set(), plain_set(24)
-    mambo = {"topology": 3, "ssm": "hydra", "repeats": 1, "units": 1, "width": 32}
-    trio = joint.fit(train, other, mambo, 40.0, tmp_path / "joint.json", 1)
-    assert max(joint.dev_eers(trio, other).values()) < 0.25
-    assert trio.sls.backbone is trio.hiercon.backbone is trio.mambo.backbone
+MAMBO = {"topology": 3, "ssm": "hydra", "repeats": 1, "units": 1, "width": 32}
+CONFIGS: dict[str, dict[str, object]] = {"hiercon": {}, "sls": {}, "mambo": MAMBO}
 
-    taught = teacher.Taught(trio, teacher.fit(train, 1))
-    after = joint.fit(train, other, mambo, 6.0, tmp_path / "taught.json", 1, taught)
-    assert max(joint.dev_eers(after, other).values()) < 0.25
-    moved = [k for k, v in after.state_dict().items() if not torch.equal(v, trio.state_dict()[k])]
-    assert {name.partition(".")[0] for name in moved} == {"hiercon", "sls", "mambo"}
-    torch.testing.assert_close(after.stem.centre, trio.stem.centre)
+
+@pytest.mark.usefixtures("small")
+def test_heads_learn_over_one_backbone_and_qaf_over_it(tmp_path: Path) -> None:
+    train, other = plain_set(), plain_set(24)
+    log = tmp_path / "joint.json"
+    made = joint.fit(CONFIGS, SMALL, (train, other), 40.0, log, 1)
+    curve = json.loads(log.read_text())
+    assert [entry["step"] for entry in curve] == [20]
+    assert curve[0]["loss"].keys() == curve[0]["dev"].keys() == CONFIGS.keys()
+    assert max(joint.dev_eers(made, other).values()) < 0.25
+    assert {id(made.detector(name).backbone) for name in CONFIGS} == {id(made.backbone)}
+    assert not any(part.p for part in made.backbone.modules() if isinstance(part, nn.Dropout))
+    rows = torch.from_numpy(train.blocks[0][::2, ::5].astype(np.float32)).flatten(0, 1)
+    torch.testing.assert_close(made.stem.centre, rows.mean(0), atol=1e-3, rtol=1e-3)
 
     codec = Codec(replace(COMPACT_CODEC, filters=4, entries=16))
     codes = quantised.codes_of(codec, other.waves[0][:2])
@@ -137,8 +144,8 @@ def test_three_heads_learn_over_one_backbone_and_qaf_over_it(tmp_path: Path) -> 
     told: NDArray[np.int16] = (
         np.random.default_rng(0).integers(0, 16, (48, 8, 303)).astype(np.int16)
     )
-    frozen = quantised.Frozen(trio.backbone, codec, (told,))
-    before = {k: v.clone() for k, v in trio.backbone.state_dict().items()}
+    frozen = quantised.Frozen(made.backbone, codec, (told,))
+    before = {k: v.clone() for k, v in made.backbone.state_dict().items()}
     net = quantised.fit(
         {"backbone": SMALL, "codec": CODEC, "ssl_layers": 4, "lstm": 16},
         frozen,
@@ -154,9 +161,43 @@ def test_three_heads_learn_over_one_backbone_and_qaf_over_it(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("small")
 def test_sls_reads_repeated_frames_as_its_head_would() -> None:
-    """The trio says frames again after the weighted sum; the head, given all of them, agrees."""
-    trio = joint.Trio({"topology": 3, "ssm": "hydra", "repeats": 1, "units": 1, "width": 32}).eval()
+    """Frames are said again after the weighted sum; the head, given all of them, agrees."""
+    made = joint.Together({"sls": {}}, SMALL).eval()
     frames = torch.randn(2, 67, WIDTH)  # 67 x 3 = 201, so that the mean over time is the same
-    hidden = trio.backbone.encode(frames).hidden
-    whole = trio.sls.decide({"hidden": hidden.repeat_interleave(3, 2)}).trace["logits"]
-    torch.testing.assert_close(trio.traces(frames)["sls"]["logits"], whole, atol=1e-4, rtol=1e-4)
+    hidden = made.backbone.encode(frames).hidden
+    whole = made.detector("sls").decide({"hidden": hidden.repeat_interleave(3, 2)}).trace["logits"]
+    torch.testing.assert_close(made.traces(frames)["sls"]["logits"], whole, atol=1e-4, rtol=1e-4)
+
+
+def test_frames_of_stored_statistics_are_those_of_the_stem() -> None:
+    wave = torch.from_numpy(np.random.default_rng(4).normal(0, 0.1, (1, SAMPLES))).float()
+    wanted = STEM(wave).mT
+    blocks = STEM.statistics(wave).numpy()
+    torch.testing.assert_close(joint.frames_of(STEM, blocks), wanted, atol=1e-3, rtol=1e-3)
+    few = joint.frames_of(STEM, blocks, 12, 5)
+    torch.testing.assert_close(few, wanted[:, 5:197:12], atol=1e-3, rtol=1e-3)
+
+
+def test_whole_ears_are_left_out_of_some_clips_and_single_dimensions_of_all() -> None:
+    torch.manual_seed(0)
+    stem = EarsStem([PhaseStem(PhaseConfig(2)), CepstraStem(CepstraConfig(3, parts=2))])
+    first, second, third = stem.widths
+    factors = kept(stem, 4_000)[:, 0]
+    parts = factors.split([first, second, third], 1)
+    ears = torch.stack([part.any(1) for part in parts], 1).float()
+    assert ears.any(1).all()  # no clip is given nothing
+    # one of the eight tosses of three coins leaves out all, and then nothing is left out
+    share = (1 - DEAF) + DEAF * 5 / 8
+    torch.testing.assert_close(ears.mean(0), torch.full((3,), share), atol=0.03, rtol=0)
+    whole = parts[1][ears[:, 1] > 0]
+    assert float((whole == 0).float().mean()) == pytest.approx(DROPPED, abs=0.01)
+    assert set(whole.unique().tolist()) == {0.0, 1.25}
+
+
+def test_what_comes_after_the_first_numbers_is_the_rest() -> None:
+    made = plain_set(4)
+    rest = made.after(25)
+    assert (rest.items, rest.waves) == (made.items, made.waves)
+    np.testing.assert_array_equal(
+        rest.take(np.array([2]), [1]), made.take(np.array([2]), [1])[..., 25:]
+    )

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from training.commands.compact_notes import NOTES
@@ -19,11 +20,11 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--out", type=Path, metavar="DIR", help="of the checkpoints")
     parser.add_argument(
         "--stage",
-        choices=("codec", "joint", "sls", "aasist"),
+        choices=("statistics", "ears", "sls", "texture", "codec", "qaf", "aasist"),
         help="train only this and what it needs, on a machine with a GPU say; write no checkpoints",
     )
     parser.add_argument(
-        "--variants", type=int, default=6, help="of each clip: its unchanged head and pieces"
+        "--variants", type=int, default=4, help="of each clip: its unchanged head and pieces"
     )
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every stage's time")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
@@ -48,7 +49,15 @@ def run(args: argparse.Namespace) -> int:
     seconds = {name: value * args.patience for name, value in Plan().seconds.items()}
     shop = Workshop(args.data, args.work, Plan(args.variants, seconds))
     if args.stage is not None:
-        stages = {"codec": shop.codec, "joint": shop.trio, "sls": shop.sls, "aasist": shop.aasist}
+        stages: dict[str, Callable[[], object]] = {
+            "statistics": lambda: [shop.textures(name) for name in ("train", "dev")],
+            "ears": shop.ears,
+            "sls": shop.sls,
+            "texture": shop.texture,
+            "codec": shop.codec,
+            "qaf": shop.qaf,
+            "aasist": shop.aasist,
+        }
         stages[args.stage]()
         sys.stdout.write(f"{args.stage}: kept in {args.work}\n")
         return 0

@@ -1,18 +1,30 @@
 """What the cards of the compact checkpoints say of themselves, in words."""
 
+EARS = (
+    "The network hears statistics over about 1.5 s, not content: texture (levels and differences "
+    "of bands, how bands beat at the rate of the voice), how cepstra below and above 4 kHz are "
+    "spread, and group delays. They depend on fine structure, so heavy codecs, low-pass and noise "
+    "weaken it."
+)
+SHAPES = (
+    "The network hears statistics over about 1.5 s, not content: how cepstra below and above 4 kHz "
+    "are spread, and group delays. That tells machines of 2021 and later better than texture does, "
+    "old systems and signal processing less."
+)
+LEARNED = (
+    "Trained by the labels and by the opinion of kernel machines on the same statistics, one for "
+    "each ear (training/teacher.py), from clips and changed pieces of them, with whole ears left "
+    "out of some (training/joint.py)."
+)
 TEXTURE = (
     "The network hears texture (statistics of spectra over about 1.5 s, and how bands beat at the "
     "rate of the voice), not content; it depends on fine structure, so heavy codecs, low-pass and "
     "noise weaken it."
 )
-CEPSTRA = (
-    "The network hears how the shape of the spectrum moves (spread, skewness and kurtosis of "
-    "cepstra over about 1.5 s), not content. That tells machines of 2021 and later about as well "
-    "as texture does, old systems and signal processing far less."
-)
-TAUGHT = (
-    "Trained by the labels first, then by the opinion of a kernel machine on the same statistics, "
-    "too (training/teacher.py)."
+EARLIER = (
+    "The backbone was trained in earlier sessions with a HierCon, an SLS and a MamBo that do not "
+    "ship any more, by the labels first, then by the opinion of a kernel machine as well "
+    "(training/joint.py as of commit 04209fc); the command trains such a backbone with an SLS."
 )
 ZOO = (
     "It learned from copies of human clips, too, by seven vocoders and codecs that had nine "
@@ -29,34 +41,26 @@ NOTES: dict[str, list[str]] = {
         "a given time, so it makes such weights again, not these.",
         "Calibrated on dev as files get handled: a third of its clips as they are, the others as "
         "pieces, most of them after a codec, a room, noise or a lost band, each clip once. Of the "
-        "log odds 0.65 are kept (trust): what held on pages that networks like these and a kernel "
-        "machine had never met.",
+        "log odds 0.62 are kept (trust): what held on pages that a Sparse AASIST and kernel "
+        "machines on the same statistics had never met.",
     ],
-    "texture": [TEXTURE, ZOO],
-    "hiercon": [
-        TEXTURE,
-        TAUGHT,
-        ZOO,
-        "Trained together with MamBo and an SLS that does not ship, over one backbone.",
-    ],
-    "cepstra": [CEPSTRA],
-    "sls": [
-        CEPSTRA,
-        "Trained with its backbone by the labels and by the opinion of a kernel machine on the "
-        "same statistics (training/cepstral.py), from clips and changed pieces of them, not from "
-        "copies by the zoo.",
-    ],
+    "ears": [EARS, LEARNED],
+    "hiercon": [EARS, LEARNED, "Trained together with MamBo, over one backbone."],
+    "shapes": [SHAPES, LEARNED],
+    "sls": [SHAPES, LEARNED, "Trained together with its backbone."],
     "mambo": [
-        TEXTURE,
-        TAUGHT,
-        ZOO,
+        EARS,
+        LEARNED,
         "MamBo-3-Hydra-N3 of width 64 with one unit instead of five, for two CPU cores.",
-        "Trained together with HierCon and an SLS that does not ship, over one backbone.",
+        "Trained together with HierCon, over one backbone.",
     ],
+    "texture": [TEXTURE, ZOO, EARLIER],
     "qaf": [
         TEXTURE,
         ZOO,
-        "The SSL branch is the first 12 of 24 layers of the shared compact backbone, not a WavLM.",
+        EARLIER,
+        "The SSL branch is the first 12 of 24 layers of that compact backbone, frozen, not a "
+        "WavLM.",
         "The codec is an EnCodec with 8 filters, trained for minutes on spectral distance (it "
         "reconstructs poorly); its codebooks are residual k-means over its latents.",
     ],
@@ -64,12 +68,11 @@ NOTES: dict[str, list[str]] = {
         "The published graph network behind a compact stem: log spectra of 25, 10 and 4 ms, read "
         "by three small convolutions into 16 bins 500 Hz apart every 100 ms, instead of sinc "
         "filters. All of it is learned, from waveforms that were cut and changed anew for every "
-        "batch, so it errs otherwise than the detectors over texture.",
+        "batch, so it errs otherwise than the detectors over statistics.",
         ZOO,
         "Trained for six and a half minutes of an H200 that two other trainings used, too, by a "
         "draft of training/graphs.py: the same draws, losses and rates, but products of matrices "
         "in TF32 and no limit on gradients while the stem learned alone.",
-        "Dimensions: nMI with the family of machine-made speech, on clips of train; the family "
-        "'zoo' is copies of human clips by this project's own vocoders and codecs.",
+        "Dimensions: nMI with the family of machine-made speech, on clips of train.",
     ],
 }

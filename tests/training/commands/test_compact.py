@@ -8,10 +8,10 @@ import torch
 
 from core import loading
 from core.detectors.aasist import Aasist
-from core.detectors.sls import Sls
 from tests.training.noises import corpus
-from training import cepstral, ship, warm
+from training import joint, ship, warm
 from training.__main__ import main
+from training.compact_set import SHAPES, backbone
 from training.zoo import generators
 
 
@@ -34,9 +34,9 @@ def test_the_stage_of_sls_needs_no_zoo(tmp_path: Path, monkeypatch: pytest.Monke
     data, work = corpus(tmp_path / "corpus", 4), tmp_path / "work"
     asked = ["compact", "--stage", "sls", "--data", str(data), "--work", str(work)]
     assert main([*asked, "--patience", "0.00001", "--variants", "2"]) == 0
-    made = Sls.build({"backbone": cepstral.BACKBONE}, "compact")
-    made.load_state_dict(torch.load(work / "sls-done.pt", weights_only=True))
-    assert {path.name for path in work.glob("*-done.pt")} == {"sls-done.pt"}
+    made = joint.Together({"sls": {}}, backbone(SHAPES))
+    made.load_state_dict(torch.load(work / "shapes-done.pt", weights_only=True))
+    assert {path.name for path in work.glob("*-done.pt")} == {"shapes-done.pt"}
 
 
 def test_without_a_place_or_a_stage_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
