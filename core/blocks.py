@@ -62,14 +62,23 @@ class BlockStem(nn.Module, ABC):
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
+    @property
+    @abstractmethod
+    def options(self) -> object:
+        """Frozen, by value: stems with equal ones have equal statistics."""
+
     @abstractmethod
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
 
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) -> (batch, width, frames)."""
-        frames = torch.arange((wave.shape[-1] - FRAME) // HOP + 1, device=wave.device)
-        return self.frames_of(self.statistics(wave.float()), frames).to(wave.dtype)
+        return self.framed(self.statistics(wave.float()), wave.shape[-1]).to(wave.dtype)
+
+    def framed(self, statistics: Tensor, samples: int) -> Tensor:
+        """Statistics (batch, blocks, width) of that many samples: (batch, width, frames)."""
+        frames = torch.arange((samples - FRAME) // HOP + 1, device=statistics.device)
+        return self.frames_of(statistics, frames)
 
     def frames_of(self, statistics: Tensor, frames: Tensor) -> Tensor:
         """Statistics (batch, blocks, width) on the fixed scale, at the frames of these numbers.

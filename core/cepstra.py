@@ -144,6 +144,10 @@ class CepstraStem(BlockStem):
             self.register_buffer(f"bank_{index}", filterbank(bands, bins), persistent=False)
             self.register_buffer(f"cosines_{index}", cosines(bands, coefficients), persistent=False)
 
+    @property
+    def options(self) -> CepstraConfig:
+        return self.config
+
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
         blocks = math.ceil(((wave.shape[-1] - FRAME) // SHORT_HOP + 1) / BLOCK)

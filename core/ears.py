@@ -23,7 +23,14 @@ class EarsStem(BlockStem):
             del ear.centre, ear.scale  # all ears have one scale, kept here
         self.ears = nn.ModuleList(ears)
 
+    @property
+    def options(self) -> object:
+        return tuple(ear.options for ear in self.parts())
+
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
-        ears = (cast("BlockStem", ear) for ear in self.ears)
-        return torch.cat([ear.statistics(wave) for ear in ears], -1)
+        return torch.cat([ear.statistics(wave) for ear in self.parts()], -1)
+
+    def parts(self) -> tuple[BlockStem, ...]:
+        """The ears one by one; the scale is that of all, so only their statistics mean anything."""
+        return tuple(cast("BlockStem", ear) for ear in self.ears)

@@ -113,6 +113,10 @@ class PhaseStem(BlockStem):
             self.register_buffer(f"bank_{index}", bank / bank.sum(0), persistent=False)
         self.register_buffer("cosines", cosines(BANDS, config.coefficients), persistent=False)
 
+    @property
+    def options(self) -> PhaseConfig:
+        return self.config
+
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
         return torch.cat([self._of(wave, index) for index in range(len(TRANSFORMS))], -1)

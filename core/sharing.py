@@ -3,10 +3,12 @@
 Detectors over one backbone module that hear the same stretch, levelled the same way, share its
 pass: the first of them runs it, as deep as the deepest needs (QAF-Static reads the lower 12 layers
 of the others' 24). Windows that overlap share the stem's frames where that changes no bit
-(`core.overlap` says where it would). Scores are the same to the last bit as without sharing.
+(`core.overlap` says where it would), and backbones that hear with one ear (`core.ears`) share its
+statistics. Scores are the same to the last bit as without sharing.
 
 A `Passes` belongs to one scan on one thread, and windows come from left to right. It keeps, for
-each way of hearing, the last window's layers and two windows of frames: memory does not grow.
+each way of hearing, the last window's layers, statistics and two windows of frames: memory does not
+grow.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from torch import Tensor
 from core.backbones import Layers
 from core.detectors.base import Detector, Features
 from core.detectors.over_backbone import Level, OverBackbone
+from core.ears import EarsStem
 from core.overlap import SharedFrames, may_share
 from core.types import Clip, Window
 from core.windows import wave_of
@@ -53,6 +56,7 @@ class Passes:
                 self._depths.setdefault(hearing_of(one), []).append(one.depth)
         self._layers: dict[Hearing, tuple[Window, Layers]] = {}
         self._frames: dict[tuple[Hearing, str], SharedFrames] = {}
+        self._statistics: dict[tuple[object, ...], tuple[Window, Tensor]] = {}
 
     def features(self, detector: Detector, window: Window) -> Features:
         """`detector.features` of a window, which is what that detector hears (`detect.reach`)."""
@@ -77,8 +81,24 @@ class Passes:
         deepest = None if None in depths else max(depth for depth in depths if depth is not None)
         frames = self._stem(detector, hearing, window)
         if frames is None:
-            frames = detector.backbone.stem(detector.levelled(wave))
+            frames = self._ears(detector, hearing, window, wave)
         return detector.backbone.encode(frames, layers=deepest)
+
+    def _ears(
+        self, detector: OverBackbone, hearing: Hearing, window: Window, wave: Tensor
+    ) -> Tensor:
+        """Frames of the stem, whose ears another backbone may have heard this window with."""
+        stem, levelled = detector.backbone.model.feature_extractor, detector.levelled(wave)
+        if not isinstance(stem, EarsStem):
+            return detector.backbone.stem(levelled)
+        found = []
+        for ear in stem.parts():
+            key = (ear.options, hearing.samples, hearing.level, wave.device)
+            known = self._statistics.get(key)
+            if known is None or known[0] != window:
+                known = self._statistics[key] = window, ear.statistics(levelled.float())
+            found.append(known[1])
+        return stem.framed(torch.cat(found, -1), wave.shape[-1]).to(wave.dtype).transpose(1, 2)
 
     def _stem(self, detector: OverBackbone, hearing: Hearing, window: Window) -> Tensor | None:
         """Frames of the stem that windows share; None where they must not."""

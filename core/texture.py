@@ -76,6 +76,10 @@ class TextureStem(BlockStem):
         ):
             self.register_buffer(name, filterbank(bands, size // 2 + 1), persistent=False)
 
+    @property
+    def options(self) -> TextureConfig:
+        return self.config
+
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
         power = spectra(wave, FRAME, SHORT_HOP, FFT)

@@ -1,5 +1,6 @@
 """What a scan shares changes no bit of a score, and is really shared."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.cepstra import CepstraStem
 from core.detect import Settings, scan
 from core.detectors.base import Detector
 from core.detectors.hiercon import HierCon
@@ -16,6 +18,7 @@ from core.detectors.over_backbone import OverBackbone
 from core.detectors.qaf import QafStatic
 from core.detectors.sls import Sls
 from core.loading import Loaded
+from core.phase import PhaseStem
 from core.windows import wave_of
 from tests.core.detectors import tiny
 from tests.core.loudness import clip_of, loaded
@@ -123,8 +126,28 @@ def test_a_stem_over_the_whole_window_runs_for_each(monkeypatch: pytest.MonkeyPa
     four = on_one(EARS)
     work = Work(four[0], monkeypatch)
     list(scan(clip_of([SOUND]), as_loaded(four), HALF))
-    assert work.frames == 5 * 20
     assert work.layers == [6] * 5
+
+
+def test_backbones_with_a_common_ear_hear_a_window_with_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    for kind in (CepstraStem, PhaseStem):
+        own = kind.statistics
+
+        def counted(self: Any, wave: Tensor, own: Any = own) -> Tensor:
+            asked.append(type(self).__name__)
+            heard: Tensor = own(self, wave)
+            return heard
+
+        monkeypatch.setattr(kind, "statistics", counted)
+    first = on_one(EARS)[1]
+    second = on_one(EARS | {"ears": ["phase"]})[1]
+    third = on_one(EARS | {"ears": ["phase"], "phase": {"coefficients": 20}})[1]
+    list(scan(clip_of([SOUND]), as_loaded([first, second, third]), HALF))
+    assert Counter(asked) == {"CepstraStem": 5, "PhaseStem": 10}  # the third hears otherwise
+    check([first, second, third], HALF)
 
 
 def test_whoever_levels_the_window_hears_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
