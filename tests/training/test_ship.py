@@ -9,7 +9,7 @@ import pytest
 from core.calibration import Calibration, cllr, fit
 from core.fusion import Fusion
 from tests.training import noises
-from training import ship
+from training import ship, warm
 from training.compact_set import Plan, Workshop
 from training.curve import eer_official, scores
 from training.pieces import SAMPLES
@@ -64,6 +64,7 @@ def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
 ) -> None:
     quick = {kind: generators.KINDS[kind] for kind in ("vocos", "seanet")}
     monkeypatch.setattr(generators, "KINDS", quick)
+    monkeypatch.setattr(warm.start, "__defaults__", (2,))
     shop = Workshop(
         corpus, tmp_path, Plan(variants=3, seconds={"zoo": 0.01, "ears": 0.0, "shapes": 0.0})
     )
