@@ -50,7 +50,7 @@ RESOLUTIONS = (
     Resolution(160, SHORT_HOP // 2, 256, 64),
 )
 MOST = min(one.bands for one in RESOLUTIONS)  # coefficients: as many as there are bands
-FINEST = 4  # parts of the spectrum
+PARTS = (1, 2, 4)  # of the spectrum: what divides the bins of every resolution
 KINDS = 9  # three moments of a number, its slope and the slope of that
 REACH = 2  # spectra on either side for slopes
 LEAST = 1e-4  # of a variance, so that its logarithm is finite
@@ -74,8 +74,8 @@ class CepstraConfig:
 
     def __post_init__(self) -> None:
         check_options("coefficients", self.coefficients, MOST, self.reach)
-        if not 1 <= self.parts <= FINEST:
-            raise ValueError(f"parts is from 1 to {FINEST}, not {self.parts}.")
+        if self.parts not in PARTS:
+            raise ValueError(f"parts is one of {', '.join(map(str, PARTS))}, not {self.parts}.")
 
     def shape(self, index: int) -> tuple[int, int, int]:
         """Bins, bands and coefficients of one part of the spectrum at that resolution."""

@@ -122,8 +122,8 @@ def test_values_are_limited_and_finite_in_silence_and_in_one_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"coefficients": 65}, {"coefficients": 0}, {"reach": 10**9}, {"parts": 5}]
+    "options", [{"coefficients": 65}, {"coefficients": 0}, {"reach": 10**9}, {"parts": 3}]
 )
 def test_a_card_cannot_ask_for_what_no_network_has(options: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(options))} is from"):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is (from|one of)"):
         SpeechConfig.of({"stem": "ears", "ears": ["cepstra"], "cepstra": options})
