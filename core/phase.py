@@ -9,9 +9,9 @@ this. Frame t (20 ms, at the place of frame t of XLS-R) is described, in spectra
 * standard deviation, skewness and kurtosis of the cosine transform of the group delay over bands,
   and of its slopes, as `core.cepstra` has them of power.
 
-The group delay is that of Banno et al. (ICASSP 1998): energy-weighted, over power smoothed along
-frequency, where the plain one has spikes at every zero of the spectrum (the modified group delay of
-Hegde, Murthy & Gadde, 2007, tames them likewise), and then its square root, sign kept.
+The plain group delay has a spike at every zero of the spectrum. Here it is divided by power that is
+smoothed along frequency, as in the modified group delay (Hegde, Murthy & Gadde, 2007), which
+smooths by cepstra and where this takes a mean over nine bins; then follows a square root, sign kept.
 
 Alone this tells pages of machine-made speech that nothing was trained on better than texture or
 cepstra do, and together with them better still (checkpoints/README.md). What makes it calm is in
