@@ -11,7 +11,7 @@ this. Frame t (20 ms, at the place of frame t of XLS-R) is described, in spectra
 
 The plain group delay has a spike at every zero of the spectrum. Here it is divided by power that is
 smoothed along frequency, as in the modified group delay (Hegde, Murthy & Gadde, 2007), which
-smooths by cepstra and where this takes a mean over nine bins; then follows a square root, sign kept.
+smooths by cepstra where this takes a mean over nine bins; then comes a square root, sign kept.
 
 Alone this tells pages of machine-made speech that nothing was trained on better than texture or
 cepstra do, and together with them better still (checkpoints/README.md). What makes it calm is in
