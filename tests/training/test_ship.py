@@ -100,3 +100,11 @@ def test_pieces_come_from_an_empty_folder_and_dev_is_handled_in_part(
 def test_licences_are_counted_over_train(corpus: Path, tmp_path: Path) -> None:
     told = Workshop(corpus, tmp_path, Plan(variants=2)).licences()
     assert told.endswith("made here (6); not stated (2)")
+
+
+def test_no_checkpoint_that_ships_is_kept_out_of_the_repository() -> None:
+    """A folder that .gitignore does not name is there for its maker and missing in a clone."""
+    root = Path(__file__).resolve().parents[2]
+    named = set((root / ".gitignore").read_text(encoding="utf-8").splitlines())
+    ships = {*ship.IDS.values(), *ship.BACKBONES.values()}
+    assert {f"!/checkpoints/{one}/" for one in ships} <= named
