@@ -13,6 +13,13 @@ TABS = ("inspect", "batch", "compare", "report", "models", "settings")
 OPEN = "#tabs > .tab-wrapper [role=tab][aria-selected=true]"
 CLEAR = "#drop button[aria-label='Remove this file'], #drop button[aria-label='Clear']"
 
+MARK_FACTS = "for (const one of document.querySelectorAll('#facts *')) one.dataset.old = 'yes'"
+NEW_FACTS = """() => {
+    const facts = document.querySelector('#facts');
+    const old = [...facts.querySelectorAll('[data-old]')].some((one) => one.innerText.trim());
+    return !old && facts.innerText.includes('fox.wav');
+}"""
+
 
 def opened(page: Any, address: str, name: str) -> str:
     page.goto(f"{address}?tab={name}")
@@ -74,8 +81,10 @@ def test_a_clip_taken_away_while_it_is_scored_leaves_and_comes_again(
         assert not page.locator("#results").is_visible()
         drop(page, speech)
         scored(page)
+        page.evaluate(MARK_FACTS)  # the ones on show, so that they are not taken for the new ones
         page.click(CLEAR)
         drop(page, speech)  # at once, the same one again
+        page.wait_for_function(NEW_FACTS, timeout=60_000)
         scored(page)
         assert "fox.wav" in page.inner_text("#facts")
 
