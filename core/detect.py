@@ -35,7 +35,7 @@ from core.types import (
     Score,
     Window,
 )
-from core.windows import FRAME, SAMPLES, segment, shares
+from core.windows import FRAME, SAMPLES, latest, segment, shares, sounding
 
 if TYPE_CHECKING:
     from core.detectors.base import Output
@@ -200,21 +200,22 @@ def explain(
     clip: Clip, one: "Loaded", window: Window, precision: Precision = "float32"
 ) -> tuple[Evidence, ...]:
     """What one detector looked at in one window, computed for it alone."""
-    heard = reach(window, one.detector.spec.samples, clip)
+    heard = reach(window, one.detector.spec.samples, sounding(clip))
     return one.detector.evidence(_Listener(clip, [one], precision).output(one, heard).trace, heard)
 
 
-def reach(window: Window, samples: int, clip: Clip) -> Window:
+def reach(window: Window, samples: int, sound: tuple[int, int]) -> Window:
     """The stretch around a grid window that a network of `samples` hears of real audio.
 
-    From the window's start; at the clip's end moved back, a multiple of 320 samples, so that it
-    is filled with sound rather than with repetition.
+    From the window's start; where the sound ends moved back, whole frames of 320 samples from its
+    beginning, so that it is filled with sound rather than with repetition. `sound` is what
+    `core.windows.sounding` says of the clip; silence inside the window itself is heard, since
+    somebody asked for it.
     """
-    length = clip.samples.length
-    if window.first + samples <= length:
+    begin, end = min(sound[0], window.first), max(sound[1], window.last)
+    if window.first + samples <= end:
         return replace(window, last=window.first + samples)
-    earliest = -(-max(length - samples, 0) // FRAME) * FRAME
-    return replace(window, first=min(window.first, earliest), last=length)
+    return replace(window, first=min(window.first, latest(begin, end, samples)), last=end)
 
 
 def _detection(one: "Loaded", channel: str, readings: tuple[Reading, ...]) -> Detection:
@@ -256,11 +257,11 @@ class _Listener:
     def __init__(self, clip: Clip, loaded: Sequence["Loaded"], precision: Precision) -> None:
         from core.sharing import Passes
 
-        self.clip, self.precision = clip, precision
+        self.clip, self.precision, self.sound = clip, precision, sounding(clip)
         self.passes = Passes(clip, [one.detector for one in loaded])
 
     def reading(self, one: "Loaded", window: Window) -> Reading:
-        heard = reach(window, one.detector.spec.samples, self.clip)
+        heard = reach(window, one.detector.spec.samples, self.sound)
         logit = float(self.output(one, heard).spoof_logit.float()[0])
         if not isfinite(logit):
             raise DetectorError(

@@ -43,7 +43,7 @@ from core.detect import Settings, StopSign, reach
 from core.figures import is_time
 from core.rescoring import Bench, OnProbing, StoppedError, clip_of
 from core.types import RATE, Clip, DetectorError, Evidence, Window
-from core.windows import channel_of
+from core.windows import channel_of, sounding
 
 if TYPE_CHECKING:
     from core.loading import Loaded
@@ -129,7 +129,7 @@ def faithfulness(
             f"“{evidence.title}” does not run along the window, so no stretch of it can be taken "
             "away."
         )
-    heard = reach(window, one.detector.spec.samples, clip)
+    heard = reach(window, one.detector.spec.samples, sounding(clip))
     wave = np.array(channel_of(clip, heard.channel, heard.first, heard.last), np.float32)
     marked = mask_of(evidence, heard)
     if not marked.any():

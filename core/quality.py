@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from core import sentences, speech
 from core.clipping import FlatTops
 from core.types import RATE, ChannelPolicy, Clip, Notice, Region
-from core.windows import SAMPLES, channel_name
+from core.windows import SAMPLES, STEP, channel_name
 
 LITTLE_OF_THE_SOUND = 0.3  # share of speech; of 180 clips of the corpus none has less than 0.38
 MIN_SECONDS = 1.0  # of sound, and of speech: below, one syllable repeated four times over
 SILENT_PEAK = -66.0  # dBFS; sixteen steps of 16 bits: hiss and hum, no voice
 QUIET_LEVEL = -55.0  # dBFS, RMS; the step of 16 bits lies 35 dB below, codecs hide more
-STEP = 1 / 32768  # a sample below one step of 16 bits is digital silence
 GAP_FRAME = 320  # samples; digital silence is counted in stretches of 20 ms
 GAPS_WORTH_SAYING = 0.1
 CLIPPED_WORTH_SAYING = 1e-3

@@ -172,10 +172,10 @@ class Asked:
         Both are measured in float32 on the detector's device.
         """
         from core import attribution, detect, threads
-        from core.windows import wave_of
+        from core.windows import sounding, wave_of
 
         detector, samples = one.detector, one.detector.spec.samples
-        heard = detect.reach(window, samples, self.clip)
+        heard = detect.reach(window, samples, sounding(self.clip))
         wave = wave_of(self.clip, heard, samples)
         wanted = attribution.Settings()
         gradients, occlusions = attribution.passes(heard, wanted)

@@ -22,7 +22,7 @@ from core.fusing import fuse
 from core.pcm import ArraySamples
 from core.types import Clip, Score, Window
 from core.variants import CONTEXT, Change, NotApplicableError, Stretch
-from core.windows import channel_of
+from core.windows import channel_of, sounding
 
 if TYPE_CHECKING:
     from core.fusion import Fusion
@@ -108,16 +108,16 @@ class Bench:
         groups: dict[int, list[Loaded]] = {}
         for one in self.loaded:
             groups.setdefault(one.detector.spec.samples, []).append(one)
-        made, refused = [], []
+        made, refused, sound = [], [], sounding(clip)
         for window in windows:
             for samples, group in groups.items():
-                sound = stretch(clip, window, samples)
-                heard = detect.reach(window, samples, clip)
+                heard = detect.reach(window, samples, sound)
+                piece = stretch(clip, heard, samples)
                 try:
-                    made.append((group, change(sound), heard))
+                    made.append((group, change(piece), heard))
                 except NotApplicableError as error:
                     refused.append(error)
-                    made.append((group, sound.real, heard))
+                    made.append((group, piece.real, heard))
         if len(refused) == len(made):
             raise refused[0]
         steps: list[Step] = []
@@ -169,9 +169,8 @@ def _moved(step: Step, window: Window) -> Step:
     return replace(step, reading=replace(step.reading, window=window))
 
 
-def stretch(clip: Clip, window: Window, samples: int) -> Stretch:
-    """What a network of `samples` hears for a grid window, and a second on either side."""
-    heard = detect.reach(window, samples, clip)
+def stretch(clip: Clip, heard: Window, samples: int) -> Stretch:
+    """What a network of `samples` hears of a clip, and a second on either side."""
     first = max(heard.first - CONTEXT, 0)
     last = min(heard.last + CONTEXT, clip.samples.length)
     wave = np.array(channel_of(clip, heard.channel, first, last), np.float32)

@@ -1,8 +1,11 @@
 """Clip -> windows: stretches of real audio, and the wave a network is given for each.
 
-Windows start on multiples of 320 samples, the frame of wav2vec-like feature encoders, so that
+Windows are multiples of 320 samples apart, the frame of wav2vec-like feature encoders, so that
 overlapping windows could share frames bit for bit. The last window is moved back so that it ends
-where the clip ends: the end is scored, with at most 319 samples of repetition.
+where the sound ends: the end is scored, with at most 319 samples of repetition.
+
+Digital silence at the ends of a clip is no recording: windows leave it out, so that zeros which a
+program put before or after a recording do not change its scores.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +19,8 @@ FRAME = 320  # samples; 20 ms
 SAMPLES = 64_600  # what the published networks hear: 4.0375 s
 HOP = 64_000  # 4 s
 SECONDS = SAMPLES / RATE
+STEP = 1 / 32_768  # a sample below one step of 16 bits is digital silence
+BLOCK = 1 << 17  # samples that are read at a time
 
 
 def channel_name(index: int) -> str:
@@ -33,10 +38,36 @@ def channels_of(clip: Clip, policy: ChannelPolicy = "mix") -> tuple[str, ...]:
     return (policy,)
 
 
+def sounding(clip: Clip) -> tuple[int, int]:
+    """Where a clip begins and ends without digital silence: first sample, and one after the last.
+
+    Silence in any channel counts only where all are silent; less than a frame of it stays, and so
+    does a clip of nothing else.
+    """
+    length = clip.samples.length
+    first = _silent(clip, range(0, length, BLOCK), 1)
+    if first == length:
+        return 0, length
+    last = length - _silent(clip, range(length, 0, -BLOCK), -1)
+    return (first if first >= FRAME else 0), (last if length - last >= FRAME else length)
+
+
+def _silent(clip: Clip, edges: range, way: int) -> int:
+    """How many samples are silent from one end on, block by block in that direction."""
+    count = 0
+    for edge in edges:
+        low, high = sorted((edge, min(max(edge + way * BLOCK, 0), clip.samples.length)))
+        loudest = np.abs(clip.samples.read(low, high)).max(axis=0)[::way]
+        if (loudest >= STEP).any():
+            return count + int((loudest >= STEP).argmax())
+        count += high - low
+    return count
+
+
 def segment(
     clip: Clip, samples: int = SAMPLES, hop: int = HOP, policy: ChannelPolicy = "mix"
 ) -> tuple[Window, ...]:
-    """Windows that reach from the first sample of the clip to the last.
+    """Windows that reach from the first sample that sounds to the last.
 
     Parameters
     ----------
@@ -47,21 +78,26 @@ def segment(
 
     Returns
     -------
-    Each window `samples` long but the last, which ends with the clip and may be up to 319 shorter.
-    A clip shorter than `samples` is one window; the repetition is `wave_of`'s affair.
+    Each window `samples` long but the last, which ends with the sound and may be up to 319 shorter.
+    Sound shorter than `samples` is one window; the repetition is `wave_of`'s affair.
     """
     if samples < FRAME or hop < 1:
         raise ValueError(f"windows of {samples} samples every {hop} cannot be made")
-    length = clip.samples.length
+    begin, end = sounding(clip)
     hop = max(hop // FRAME * FRAME, FRAME)
-    starts = list(range(0, max(length - samples, 0) + 1, hop))
-    if starts[-1] + samples < length:
-        starts.append(-(-(length - samples) // FRAME) * FRAME)
+    starts = list(range(begin, max(end - samples, begin) + 1, hop))
+    if starts[-1] + samples < end:
+        starts.append(latest(begin, end, samples))
     return tuple(
-        Window(first, min(first + samples, length), channel)
+        Window(first, min(first + samples, end), channel)
         for channel in channels_of(clip, policy)
         for first in starts
     )
+
+
+def latest(begin: int, end: int, samples: int) -> int:
+    """Where the last window of sound from `begin` to `end` starts: whole frames after `begin`."""
+    return begin + -(-max(end - begin - samples, 0) // FRAME) * FRAME
 
 
 def shares(windows: Sequence[Window]) -> NDArray[np.float64]:
@@ -114,7 +150,7 @@ def channel_of(clip: Clip, channel: str, first: int, last: int) -> NDArray[np.fl
 
 
 def blocks_of(
-    clip: Clip, channel: str = "mix", samples: int = 1 << 17
+    clip: Clip, channel: str = "mix", samples: int = BLOCK
 ) -> Iterator[NDArray[np.float32]]:
     """The whole clip, one channel, in consecutive blocks of at most `samples`."""
     for first in range(0, clip.samples.length, samples):

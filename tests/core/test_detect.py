@@ -84,11 +84,31 @@ def test_a_short_clip_is_repeated_and_says_so() -> None:
 
 
 def test_reach_moves_back_by_whole_frames() -> None:
-    clip = clip_of([np.zeros(100_001, np.float32)])
-    found = reach(Window(64_000, 100_001), 64_600, clip)
+    found = reach(Window(64_000, 100_001), 64_600, (0, 100_001))
     assert found.first % 320 == 0
     assert found.last == 100_001
     assert 64_600 - 319 <= found.last - found.first <= 64_600
+
+
+def test_reach_stays_where_there_is_sound() -> None:
+    sound = (5_000, 80_000)
+    assert reach(Window(5_000, 69_600), 66_800, sound) == Window(5_000, 71_800)
+    # 80 000 - 66 800 = 13 200 is 25.6 frames after 5 000: 26 frames, so 13 320
+    assert reach(Window(15_720, 80_000), 66_800, sound) == Window(13_320, 80_000)
+    assert reach(Window(0, 90_000), 90_000, sound) == Window(0, 90_000)  # asked for
+
+
+def test_zeros_around_a_recording_change_nothing() -> None:
+    short, long = THREE[:40_000], np.concatenate([THREE[:100_000], THREE[:1_000]])
+    for sound in (short, long):
+        around = np.concatenate([np.zeros(7_001), sound, np.zeros(11_111)]).astype(np.float32)
+        (plain,), (filled,) = (
+            detections(scan(clip_of([wave]), [loaded()])) for wave in (sound, around)
+        )
+        assert filled.score == plain.score
+        for before, after in zip(plain.readings, filled.readings, strict=True):
+            assert after.window.first == before.window.first + 7_001
+            assert after.padded == before.padded
 
 
 def test_stop_keeps_what_is_done() -> None:

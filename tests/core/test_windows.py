@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from core.types import ChannelPolicy, Window
-from core.windows import FRAME, HOP, SAMPLES, blocks_of, channels_of, segment, shares, wave_of
+from core.windows import (
+    BLOCK,
+    FRAME,
+    HOP,
+    SAMPLES,
+    STEP,
+    blocks_of,
+    channels_of,
+    segment,
+    shares,
+    sounding,
+    wave_of,
+)
 from tests.core.sounds import clip_of
 
 LENGTHS = [1, 319, 320, 64_599, 64_600, 64_601, 64_920, 128_000, 128_600, 128_601, 200_001]
@@ -35,6 +47,40 @@ def test_windows_by_hand() -> None:
         (65_600, 130_000),
     ]
     assert (windows[1].start, windows[1].stop) == (4.0, 8.0375)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "begin", "end"),
+    [
+        (0, 0, 0, 1_000),
+        (FRAME - 1, FRAME - 1, 0, 1_000 + 2 * (FRAME - 1)),  # less than a frame stays
+        (FRAME, 5, FRAME, FRAME + 1_005),
+        (5, FRAME, 0, 1_005),
+        (2 * BLOCK + 7, BLOCK, 2 * BLOCK + 7, 2 * BLOCK + 1_007),
+    ],
+)
+def test_digital_silence_at_the_ends_is_no_recording(
+    before: int, after: int, begin: int, end: int
+) -> None:
+    quiet = np.full(1_000, STEP)  # one step of 16 bits sounds, less does not
+    wave = np.concatenate([np.full(before, 0.9 * STEP), quiet, np.zeros(after)])
+    assert sounding(clip_of(wave)) == (begin, end)
+    other = np.stack([np.zeros_like(wave), wave])  # in one channel of two
+    assert sounding(clip_of(other)) == (begin, end)
+
+
+def test_nothing_but_silence_is_taken_as_it_is() -> None:
+    assert sounding(clip_of(np.zeros(BLOCK + 3))) == (0, BLOCK + 3)
+
+
+def test_windows_begin_and_end_with_the_sound() -> None:
+    wave = np.concatenate([np.zeros(1_001), np.full(130_000, 0.1), np.zeros(900)])
+    windows = segment(clip_of(wave), samples=64_600, hop=64_000)
+    assert [(w.first, w.last) for w in windows] == [
+        (1_001, 65_601),
+        (65_001, 129_601),
+        (66_601, 131_001),
+    ]
 
 
 def test_every_sample_counts_once_by_hand() -> None:
