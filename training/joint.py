@@ -25,14 +25,14 @@ from training import teacher, warm
 from training.curve import eer_official, scores
 from training.losses import Loss, objective, targets
 from training.steps import Descent, Draws, until
-from training.teacher import LESSON, lesson, mixed
+from training.teacher import LESSON, lesson, mixed, shares
 from training.textures import Textures, kept
 
 PEAK, DECAY, HIDDEN, EVERY = 5e-4, 0.1, 0.2, 100
 BATCH, MEMORY = 32, 0.997
 FRAMES = 201  # of 64,600 samples
-SPARSE = 12  # in the first part of training one frame in twelve: statistics change slowly
-SPARSE_UNTIL = 0.85  # share of the time
+APART = 3  # in the first part of training one block in three is a frame: statistics change slowly
+SPARSE_UNTIL = 0.9  # share of the time; then all blocks, each of them one frame
 DEV_STEP = 4  # of dev one frame in four
 CEPSTRA = {"parts": 2, "coefficients": 50}
 BACKBONE: dict[str, Any] = {
@@ -213,13 +213,13 @@ def fit(
     curve, losses = list[dict[str, Any]](), list[list[float]]()
     for share in until(seconds):
         net.train()
-        chosen, half = draw(BATCH), BATCH // 2
-        blocks = train.take(chosen, train.variants(BATCH, rng))
-        blocks = np.concatenate([blocks[:half], mixed(blocks, rng)[half:]])
-        sparse = share < SPARSE_UNTIL
-        step, first = (SPARSE, int(rng.integers(SPARSE))) if sparse else (1, 0)
-        frames = frames_of(net.stem, blocks, step, first) * kept(net.stem, BATCH)
-        opinion = machine(torch.from_numpy(blocks).mean(1))
+        chosen, whole = draw(BATCH), BATCH // 2
+        apart = APART if share < SPARSE_UNTIL else 1
+        at = slice(int(rng.integers(apart)), None, apart)
+        blocks = torch.from_numpy(train.take(chosen, train.variants(BATCH, rng), at))
+        parts = shares(BATCH, whole, rng)
+        frames = net.stem.scaled(mixed(blocks, parts)) * kept(net.stem, BATCH)
+        opinion = machine(mixed(machine.means[chosen], parts))
         each = _losses(net.traces(frames), labels[torch.from_numpy(chosen)], opinion)
         descent.move(torch.stack(each).sum(), share)
         losses.append([float(x.detach()) for x in each])

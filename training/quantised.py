@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from core.backbones import Codec, SpeechBackbone
 from core.blocks import BlockStem
 from core.detectors.qaf import QafStatic
-from training.joint import BATCH, CE, SPARSE, SPARSE_UNTIL, frames_of
+from training.joint import BATCH, CE, frames_of
 from training.losses import objective, targets
 from training.steps import Descent, Draws, until
 from training.textures import Textures, kept
 
 PEAK = 1e-3
+SPARSE = 12  # in the first part of training one frame in twelve: statistics change slowly
+SPARSE_UNTIL = 0.85  # share of the time
 LEVEL = 0.1  # root mean square at which the codec hears
 
 

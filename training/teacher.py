@@ -49,10 +49,12 @@ class Teacher:
 
     Attributes
     ----------
-    centre, scale : (width,) of clip means.
+    means : (clips, width) of the unchanged clips, copies among them.
+    centre, scale : (width,) of those that are no copies.
     machines : one for each ear, in the order of their statistics.
     """
 
+    means: Tensor
     centre: Tensor
     scale: Tensor
     machines: tuple[Machine, ...]
@@ -82,10 +84,13 @@ def fit(train: Textures, widths: Sequence[int], seed: int) -> Teacher:
     for variant in range(1, min(3, len(train.blocks))):
         parts += [(variant, _some(own, CHANGED, rng)), (variant, _some(copies, CHANGED // 3, rng))]
     rows = np.concatenate([chosen for _, chosen in parts])
-    means = torch.cat([_means(train, variant, chosen) for variant, chosen in parts])
-    whole = means[: len(own)]
-    centre, scale = whole.mean(0), whole.std(0).clamp_min(1e-3)
-    scaled = ((means - centre) / scale).clamp(-LIMIT, LIMIT)
+    unchanged = torch.from_numpy(train.means(0))
+    centre, scale = unchanged[own].mean(0), unchanged[own].std(0).clamp_min(1e-3)
+    means = [
+        _means(train, variant, chosen) if variant else unchanged[chosen]
+        for variant, chosen in parts
+    ]
+    scaled = ((torch.cat(means) - centre) / scale).clamp(-LIMIT, LIMIT)
     weight = np.zeros(len(rows))
     share_of_copies = COPIES if copied.any() else 0.0
     groups = (
@@ -100,7 +105,7 @@ def fit(train: Textures, widths: Sequence[int], seed: int) -> Teacher:
         _machine(part.contiguous(), torch.from_numpy(weight), sides)
         for part in scaled.split(list(widths), 1)
     ]
-    return Teacher(centre, scale, tuple(machines))
+    return Teacher(unchanged, centre, scale, tuple(machines))
 
 
 def _some(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -120,10 +125,23 @@ def _means(train: Textures, variant: int, rows: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.stack(means)) if means else torch.zeros(0, blocks.shape[-1])
 
 
-def mixed(blocks: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Each clip's statistics mixed with those of the next one in the batch, by chance."""
-    share = rng.uniform(0, 1, (len(blocks), 1, 1)).astype(np.float32)
-    return share * blocks + (1 - share) * np.roll(blocks, 1, axis=0)
+def shares(count: int, whole: int, rng: np.random.Generator) -> Tensor:
+    """How much of itself each clip of a batch keeps in a mixture: (count,), 1 for the first ones.
+
+    `whole` is how many of them stay as they are.
+    """
+    found = torch.from_numpy(rng.uniform(0, 1, count).astype(np.float32))
+    found[:whole] = 1
+    return found
+
+
+def mixed(values: Tensor, parts: Tensor) -> Tensor:
+    """Each clip's values (batch, ..., width) with the next one's; `parts` are shares of its own.
+
+    The last clip's next is the first.
+    """
+    own = parts.reshape(-1, *[1] * (values.ndim - 1))
+    return own * values + (1 - own) * values.roll(-1, 0)
 
 
 def lesson(logits: Tensor, opinion: Tensor) -> Tensor:

@@ -55,10 +55,17 @@ class Textures:
         drawn: list[int] = np.where(changed, rng.integers(1, others + 1, count), 0).tolist()
         return drawn
 
-    def take(self, clips: NDArray[np.int64], variants: list[int]) -> NDArray[np.float32]:
-        """Statistics of the clips in these variants: (clips, blocks, width)."""
-        rows = [self.blocks[v][c] for v, c in zip(variants, clips, strict=True)]
+    def take(
+        self, clips: NDArray[np.int64], variants: list[int], at: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        """Statistics of the clips in these variants, at these blocks: (clips, blocks, width)."""
+        rows = [self.blocks[v][c, at] for v, c in zip(variants, clips, strict=True)]
         return np.stack(rows).astype(np.float32)
+
+    def means(self, variant: int = 0) -> NDArray[np.float32]:
+        """The mean over time of the statistics of each clip in that variant: (clips, width)."""
+        means = [clip.astype(np.float32).mean(0) for clip in self.blocks[variant]]
+        return np.stack(means)
 
 
 def make(stem: BlockStem, bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None:

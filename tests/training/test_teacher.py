@@ -8,7 +8,7 @@ import torch
 
 from tests.training.test_textures import WIDTH, plain_set
 from training import teacher
-from training.teacher import lesson, mixed
+from training.teacher import lesson, mixed, shares
 from training.textures import Textures
 from training.zoo.copies import FAMILY
 
@@ -72,15 +72,25 @@ def test_each_regression_is_the_weighted_one_by_hand() -> None:
     )
 
 
-def test_mixtures_lie_between_a_clip_and_the_next() -> None:
-    blocks = np.arange(6, dtype=np.float32).reshape(3, 2, 1)
-    found = mixed(blocks, np.random.default_rng(0))
-    assert found.dtype == np.float32
-    before = np.roll(blocks, 1, axis=0)
-    assert ((found >= np.minimum(blocks, before)) & (found <= np.maximum(blocks, before))).all()
-    share = (found - before) / (blocks - before)
-    np.testing.assert_allclose(share[:, 0], share[:, 1], rtol=1e-5)  # one share a clip
-    assert len(np.unique(share.round(5))) == 3
+def test_mixtures_by_hand() -> None:
+    values = torch.tensor([[[1.0], [2.0]], [[10.0], [20.0]], [[100.0], [200.0]]])
+    found = mixed(values, torch.tensor([1.0, 0.5, 0.25]))
+    assert found.tolist() == [[[1.0], [2.0]], [[55.0], [110.0]], [[25.75], [51.5]]]
+    means = mixed(values.mean(1), torch.tensor([1.0, 0.5, 0.25]))  # of means as of all blocks
+    torch.testing.assert_close(means, found.mean(1))
+
+
+def test_the_first_clips_keep_all_of_themselves() -> None:
+    found = shares(2_000, 500, np.random.default_rng(0))
+    assert (found[:500] == 1).all()
+    assert float(found[500:].min()) < 0.01 < 0.99 < float(found[500:].max()) < 1
+    assert float(found[500:].mean()) == pytest.approx(0.5, abs=0.03)
+
+
+def test_it_keeps_the_means_of_the_unchanged_clips() -> None:
+    train = with_copies(plain_set(variants=2))
+    known = teacher.fit(train, WIDTHS, 1)
+    torch.testing.assert_close(known.means, means(train))
 
 
 def test_a_lesson_by_hand() -> None:

@@ -99,6 +99,10 @@ def test_four_in_ten_of_what_is_taken_are_unchanged() -> None:
     assert set(made.variants(100, rng, limit=1)) == {0}
     clips = np.array([3, 5])
     np.testing.assert_array_equal(made.take(clips, [2, 0])[0], made.blocks[2][3])
+    some = made.take(clips, [2, 0], slice(1, None, 3))
+    np.testing.assert_array_equal(some[1], made.blocks[0][5][1::3])
+    mean = made.blocks[1][4].astype(np.float32).mean(0)
+    np.testing.assert_allclose(made.means(1)[4], mean, rtol=1e-6)
 
 
 def counting() -> SimpleNamespace:
