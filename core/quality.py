@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core import sentences, speech
 from core.clipping import FlatTops
 from core.types import RATE, ChannelPolicy, Clip, Notice, Region
-from core.windows import SAMPLES, STEP, channel_name
+from core.windows import SAMPLES, STEP, channel_name, sounding
 
 LITTLE_OF_THE_SOUND = 0.3  # share of speech; of 180 clips of the corpus none has less than 0.38
 MIN_SECONDS = 1.0  # of sound, and of speech: below, one syllable repeated four times over
@@ -21,6 +21,7 @@ SILENT_PEAK = -66.0  # dBFS; sixteen steps of 16 bits: hiss and hum, no voice
 QUIET_LEVEL = -55.0  # dBFS, RMS; the step of 16 bits lies 35 dB below, codecs hide more
 GAP_FRAME = 320  # samples; digital silence is counted in stretches of 20 ms
 GAPS_WORTH_SAYING = 0.1
+ENDS_WORTH_SAYING = 0.5  # seconds of digital silence before and after, which windows leave out
 CLIPPED_WORTH_SAYING = 1e-3
 
 SECOND = 16_384  # samples a spectrum is averaged over
@@ -82,7 +83,7 @@ def measure(clip: Clip, policy: ChannelPolicy = "mix") -> Quality:
     audible = sums.peak_dbfs > SILENT_PEAK
     spoken = speech.regions(clip, channel) if audible else ()
     seconds = sum(region.stop - region.start for region in spoken)
-    sounding = clip.seconds * (1 - sums.silent_fraction)
+    heard = clip.seconds * (1 - sums.silent_fraction)
     return Quality(
         bandwidth_hz=bandwidth(np.array(sums.spectra)),
         level_dbfs=sums.level_dbfs,
@@ -92,8 +93,8 @@ def measure(clip: Clip, policy: ChannelPolicy = "mix") -> Quality:
         speech_seconds=seconds,
         speech=spoken,
         channel_correlation=sums.correlation,
-        notices=(*_notices(clip, sums, policy), *_mostly_other(sounding, seconds)),
-        refusal=_refusal(clip, sums.peak_dbfs, sounding, seconds),
+        notices=(*_notices(clip, sums, policy), *_mostly_other(heard, seconds)),
+        refusal=_refusal(clip, sums.peak_dbfs, heard, seconds),
     )
 
 
@@ -242,8 +243,13 @@ def _notices(clip: Clip, sums: _Sums, policy: ChannelPolicy) -> "list[Notice]":
         found.append(sentences.clipped(_clipped(clip, sums)))
     if GAPS_WORTH_SAYING < sums.silent_fraction < 1:
         found.append(sentences.gaps(sums.silent_fraction))
-    if MIN_SECONDS <= clip.seconds < SAMPLES / RATE:
-        found.append(sentences.shorter_than_window(clip.seconds, SAMPLES / RATE))
+    begin, end = sounding(clip)
+    before, scored = begin / RATE, (end - begin) / RATE
+    after = clip.seconds - before - scored
+    if before + after >= ENDS_WORTH_SAYING:
+        found.append(sentences.silent_ends(before, after))
+    if MIN_SECONDS <= scored < SAMPLES / RATE:
+        found.append(sentences.shorter_than_window(scored, SAMPLES / RATE))
     return found
 
 

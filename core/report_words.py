@@ -45,6 +45,7 @@ CONDITIONS: Mapping[str, str] = {
     "damaged": "The file is damaged; what is missing was not scored.",
     "stopped": "The analysis was stopped; the rest of the clip was not scored.",
     "windows-apart": "Parts of the clip were skipped, as the settings asked.",
+    "silent-ends": "Digital silence before and after the recording was not scored.",
     "digital-silence": "Parts of this clip are digital silence; detectors may react to that alone.",
 }
 

@@ -234,6 +234,14 @@ def gaps(fraction: float) -> Notice:
     )
 
 
+def silent_ends(before: float, after: float) -> Notice:
+    return Notice(
+        "silent-ends",
+        f"{before:.1f} s of digital silence at the start and {after:.1f} s at the end are not "
+        "scored: no recording is in them.",
+    )
+
+
 def quiet(level: float) -> Notice:
     return Notice("quiet", f"The sound is very quiet ({decibels(level)}). Less reliable.")
 
