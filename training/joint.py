@@ -219,7 +219,7 @@ def fit(
         blocks = torch.from_numpy(train.take(chosen, train.variants(BATCH, rng), at))
         parts = shares(BATCH, whole, rng)
         frames = net.stem.scaled(mixed(blocks, parts)) * kept(net.stem, BATCH)
-        opinion = machine(mixed(machine.means[chosen], parts))
+        opinion = machine(chosen, parts)
         each = _losses(net.traces(frames), labels[torch.from_numpy(chosen)], opinion)
         descent.move(torch.stack(each).sum(), share)
         losses.append([float(x.detach()) for x in each])

@@ -20,27 +20,40 @@ from training.zoo.copies import FAMILY
 
 LIMIT = 4.0  # standard deviations of clip means
 REACH, RIDGE = 0.75, 0.3  # of the kernel, by dimension; of the ridge, by a row's weight
-COPIES, CHANGED = 0.35, 1_800  # share of spoof that copies weigh; rows of each changed variant
-LESSON = 2.0  # weight of its opinion against a detector's own loss
+COPIES = 0.35  # share of spoof that copies weigh
+CHANGED, VARIANTS = 1_500, 4  # rows of each changed variant, and how many of these
+LESSON = 4.0  # weight of its opinion against a detector's own loss
 STEEP = 3.0  # log odds of the teacher's opinion where its regression says 1
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Kernel ridge regression to -1 (bona fide) and 1 (spoof).
+    """Kernel ridge regression to -1 (bona fide) and 1 (spoof), and what it is asked about.
 
     Attributes
     ----------
-    rows : (n, width), clip means on the teacher's scale.
+    rows : (n, width) that it learned from, clip means on the teacher's scale.
     weights : (n,) of the kernels around the rows.
+    clips : (clips, width), the unchanged clips on that scale.
+    distances : (clips, n), squared, from these to the rows.
     """
 
     rows: Tensor
     weights: Tensor
+    clips: Tensor
+    distances: Tensor
 
-    def __call__(self, means: Tensor) -> Tensor:
-        """(batch, width) on that scale -> (batch,)."""
-        return _kernel(means, self.rows) @ self.weights
+    def __call__(self, first: NDArray[np.int64], second: NDArray[np.int64], own: Tensor) -> Tensor:
+        """What it says of mixtures of two clips each: (batch,).
+
+        `own` (batch,) are the shares of the first clip. The distance of a mixture from a row
+        follows from those of its clips (Stewart's theorem), so no row is looked at again.
+        """
+        apart = (self.clips[first] - self.clips[second]).square().sum(1)
+        share = own[:, None]
+        squared = share * self.distances[first] + (1 - share) * self.distances[second]
+        squared = squared - (own * (1 - own) * apart)[:, None]
+        return _kernel(squared, self.rows.shape[1]) @ self.weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +62,26 @@ class Teacher:
 
     Attributes
     ----------
-    means : (clips, width) of the unchanged clips, copies among them.
-    centre, scale : (width,) of those that are no copies.
+    centre, scale : (width,) of clip means.
     machines : one for each ear, in the order of their statistics.
     """
 
-    means: Tensor
     centre: Tensor
     scale: Tensor
     machines: tuple[Machine, ...]
 
-    def __call__(self, means: Tensor) -> Tensor:
-        """Clip means (batch, width) -> how likely they are spoof in its opinion, (batch,)."""
-        scaled = ((means - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
-        parts = scaled.split([one.rows.shape[1] for one in self.machines], 1)
-        said = [one(part) for one, part in zip(self.machines, parts, strict=True)]
+    def __call__(self, clips: NDArray[np.int64], own: Tensor) -> Tensor:
+        """How likely clips of train, each mixed with the next one, are spoof: (batch,).
+
+        In its opinion, as if none of them had been changed: what happened to a file on its way
+        says nothing about the voice. The shares `own` are those of `mixed`.
+        """
+        said = [one(clips, np.roll(clips, -1), own) for one in self.machines]
         return torch.sigmoid(STEEP * torch.stack(said).mean(0))
 
 
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    return torch.exp(-torch.cdist(a, b).square() * (REACH / a.shape[1]))
+def _kernel(squared: Tensor, width: int) -> Tensor:
+    return torch.exp(-squared * (REACH / width))
 
 
 def fit(train: Textures, widths: Sequence[int], seed: int) -> Teacher:
@@ -81,16 +94,21 @@ def fit(train: Textures, widths: Sequence[int], seed: int) -> Teacher:
     copied = np.array([item.family == FAMILY for item in train.items])
     own, copies = np.flatnonzero(~copied), np.flatnonzero(copied)
     parts = [(0, own), (0, _some(copies, 2 * CHANGED // 3, rng))]
-    for variant in range(1, min(3, len(train.blocks))):
+    for variant in range(1, min(1 + VARIANTS, len(train.blocks))):
         parts += [(variant, _some(own, CHANGED, rng)), (variant, _some(copies, CHANGED // 3, rng))]
     rows = np.concatenate([chosen for _, chosen in parts])
-    unchanged = torch.from_numpy(train.means(0))
-    centre, scale = unchanged[own].mean(0), unchanged[own].std(0).clamp_min(1e-3)
-    means = [
-        _means(train, variant, chosen) if variant else unchanged[chosen]
-        for variant, chosen in parts
-    ]
-    scaled = ((torch.cat(means) - centre) / scale).clamp(-LIMIT, LIMIT)
+    clips = torch.from_numpy(train.means())
+    centre, scale = clips[own].mean(0), clips[own].std(0).clamp_min(1e-3)
+    means = torch.cat(
+        [
+            torch.from_numpy(train.means(variant, chosen)) if variant else clips[chosen]
+            for variant, chosen in parts
+        ]
+    )
+    learned, asked = (
+        ((some - centre) / scale).clamp(-LIMIT, LIMIT).split(list(widths), 1)
+        for some in (means, clips)
+    )
     weight = np.zeros(len(rows))
     share_of_copies = COPIES if copied.any() else 0.0
     groups = (
@@ -101,28 +119,23 @@ def fit(train: Textures, widths: Sequence[int], seed: int) -> Teacher:
     for group, share in groups:
         weight[group] = share * len(rows) / max(1, group.sum())
     sides = torch.from_numpy(np.where(spoof[rows], 1.0, -1.0))
+    weights = torch.from_numpy(weight)
     machines = [
-        _machine(part.contiguous(), torch.from_numpy(weight), sides)
-        for part in scaled.split(list(widths), 1)
+        _machine(ear.contiguous(), weights, sides, clips.contiguous())
+        for ear, clips in zip(learned, asked, strict=True)
     ]
-    return Teacher(unchanged, centre, scale, tuple(machines))
+    return Teacher(centre, scale, tuple(machines))
 
 
 def _some(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.sort(rng.permutation(rows)[:count])
 
 
-def _machine(rows: Tensor, weight: Tensor, sides: Tensor) -> Machine:
-    ridge = _kernel(rows, rows).double()
+def _machine(rows: Tensor, weight: Tensor, sides: Tensor, clips: Tensor) -> Machine:
+    ridge = _kernel(torch.cdist(rows, rows).square(), rows.shape[1]).double()
     ridge.diagonal().add_(RIDGE / weight)
     found = torch.cholesky_solve(sides[:, None], torch.linalg.cholesky(ridge))[:, 0]
-    return Machine(rows, found.float())
-
-
-def _means(train: Textures, variant: int, rows: NDArray[np.int64]) -> Tensor:
-    blocks = train.blocks[variant]
-    means = [blocks[row].astype(np.float32).mean(0) for row in rows]
-    return torch.from_numpy(np.stack(means)) if means else torch.zeros(0, blocks.shape[-1])
+    return Machine(rows, found.float(), clips, torch.cdist(clips, rows).square())
 
 
 def shares(count: int, whole: int, rng: np.random.Generator) -> Tensor:

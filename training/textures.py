@@ -62,10 +62,16 @@ class Textures:
         rows = [self.blocks[v][c, at] for v, c in zip(variants, clips, strict=True)]
         return np.stack(rows).astype(np.float32)
 
-    def means(self, variant: int = 0) -> NDArray[np.float32]:
-        """The mean over time of the statistics of each clip in that variant: (clips, width)."""
-        means = [clip.astype(np.float32).mean(0) for clip in self.blocks[variant]]
-        return np.stack(means)
+    def means(
+        self, variant: int = 0, clips: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Means over time of statistics in that variant: (clips, width), all clips if not named."""
+        blocks = self.blocks[variant]
+        rows = range(len(blocks)) if clips is None else clips
+        means = np.empty((len(rows), blocks.shape[-1]), np.float32)
+        for place, row in enumerate(rows):
+            means[place] = blocks[row].astype(np.float32).mean(0)
+        return means
 
 
 def make(stem: BlockStem, bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None:

@@ -103,6 +103,7 @@ def test_four_in_ten_of_what_is_taken_are_unchanged() -> None:
     np.testing.assert_array_equal(some[1], made.blocks[0][5][1::3])
     mean = made.blocks[1][4].astype(np.float32).mean(0)
     np.testing.assert_allclose(made.means(1)[4], mean, rtol=1e-6)
+    np.testing.assert_array_equal(made.means(1, np.array([6, 4]))[1], made.means(1)[4])
 
 
 def counting() -> SimpleNamespace:
