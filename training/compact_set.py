@@ -75,7 +75,7 @@ QAF: dict[str, Any] = {"backbone": backbone(EARS[:1]), "mode": "codecT"}
 class Plan:
     """Seconds of each stage on the machine at hand, and how many variants of each clip."""
 
-    variants: int = 4
+    variants: int = 8
     seconds: Mapping[str, float] = field(default_factory=SECONDS.copy)
     seed: int = compact.SEED
 

@@ -23,7 +23,7 @@ FLAGS = (
 )
 SENTENCE = (
     "The quick brown fox jumps over the lazy dog. She had your dark suit in greasy wash water "
-    "all year. This sentence was never spoken by anyone."
+    "all year. This sentence was never spoken by anyone at all."
 )
 BOOT = """
 import os, runpy

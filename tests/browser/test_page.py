@@ -13,7 +13,9 @@ TABS = ("inspect", "batch", "compare", "report", "models", "settings")
 OPEN = "#tabs > .tab-wrapper [role=tab][aria-selected=true]"
 CLEAR = "#drop button[aria-label='Remove this file'], #drop button[aria-label='Clear']"
 
-MARK_FACTS = "for (const one of document.querySelectorAll('#facts *')) one.dataset.old = 'yes'"
+MARK_FACTS = """() => {
+    for (const one of document.querySelectorAll('#facts :not(:has(*))')) one.dataset.old = 'yes';
+}"""
 NEW_FACTS = """() => {
     const facts = document.querySelector('#facts');
     const old = [...facts.querySelectorAll('[data-old]')].some((one) => one.innerText.trim());

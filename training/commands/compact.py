@@ -24,7 +24,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="train only this and what it needs, on a machine with a GPU say; write no checkpoints",
     )
     parser.add_argument(
-        "--variants", type=int, default=4, help="of each clip: its unchanged head and pieces"
+        "--variants", type=int, default=8, help="of each clip: its unchanged head and pieces"
     )
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every stage's time")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
