@@ -1,11 +1,10 @@
-"""The phase stem: group delays that can be counted by hand, calm under gain and silence."""
+"""The phase stem: group delays that can be counted by hand; several stems side by side."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from core.backbones import SpeechBackbone, SpeechConfig, config_entries
-from core.blocks import LIMIT
 from core.cepstra import CepstraConfig
 from core.ears import EarsStem
 from core.phase import SMOOTH, PhaseConfig, PhaseStem, group_delay
@@ -16,13 +15,6 @@ from tests.core.sounds import swelling
 @pytest.fixture(scope="module")
 def wave() -> Tensor:
     return torch.from_numpy(swelling())[None]
-
-
-@pytest.fixture(scope="module")
-def stem(wave: Tensor) -> PhaseStem:
-    made = PhaseStem(PhaseConfig(reach=3))
-    made.fit(made.statistics(wave)[0] + torch.randn(20, made.config.width) * 0.3)
-    return made
 
 
 @pytest.mark.parametrize("place", [100, 200, 290])
@@ -57,17 +49,6 @@ def test_the_group_delay_of_a_filter_is_the_derivative_of_its_phase() -> None:
     assert delay[0, 0, 128] > max(delay[0, 0, 40], delay[0, 0, 216]) + 0.002
 
 
-def test_gain_changes_nothing(stem: PhaseStem, wave: Tensor) -> None:
-    for decibel in (-12, 12):
-        assert (stem(wave * 10 ** (decibel / 20)) - stem(wave)).abs().max() < 5e-2
-
-
-def test_silence_after_it_hardly_changes_a_frame(stem: PhaseStem, wave: Tensor) -> None:
-    silent = torch.cat([wave, torch.zeros(1, 16_000)], 1)
-    own = stem(wave)[..., :70]
-    assert (stem(silent)[..., :70] - own).abs().mean() < 0.1 * own.abs().mean()
-
-
 def test_a_frame_turned_round_in_time_has_the_opposite_delay() -> None:
     """Power spectra cannot tell a sound from the same turned round; this can."""
     sound = torch.from_numpy(swelling())[None, 4_000:4_400].double()
@@ -77,14 +58,6 @@ def test_a_frame_turned_round_in_time_has_the_opposite_delay() -> None:
     torch.testing.assert_close(power, same)
     torch.testing.assert_close(delay, -opposite)
     assert delay.abs().max() > 0.1
-
-
-def test_values_are_limited_and_finite_in_silence_and_in_one_frame() -> None:
-    plain = PhaseStem(PhaseConfig())
-    for quiet in (torch.zeros(1, 16_000), torch.full((1, 16_000), 0.5), torch.randn(1, 400)):
-        heard = plain(quiet)
-        assert torch.isfinite(heard).all()
-        assert heard.abs().max() <= LIMIT
 
 
 def test_ears_side_by_side_are_those_alone_under_one_scale(wave: Tensor) -> None:
