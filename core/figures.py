@@ -28,6 +28,7 @@ from core.canvas import (
 )
 from core.display import Overview
 from core.types import Axis, Evidence, Reading, Region
+from core.windows import SECONDS
 
 WINDOWS = "windows"  # the name of a time axis with one entry a window
 MAX_COLUMNS = 2_000
@@ -321,7 +322,10 @@ def _map(evidence: Evidence, extent: Region) -> tuple[go.Figure, int]:
     figure = go.Figure()
     heat = _heat(evidence, values, across, down)
     if across.name == WINDOWS:
-        heat["x"] = f4([extent.start, *_between(list(heat["x"])), extent.stop])
+        middles = [float(x) for x in heat["x"]]
+        left, right = middles[0] - SECONDS / 2, middles[-1] + SECONDS / 2
+        edges = max(extent.start, left), *_between(middles), min(extent.stop, right)
+        heat["x"] = f4(list(edges))
     figure.add_heatmap(**heat, colorbar=colour_bar(evidence.unit))
     _map_axes(figure, across, down)
     return figure, 90 + min(460, max(110, ROW * len(down)))

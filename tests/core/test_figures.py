@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,5 +159,13 @@ def test_long_labels_are_whole_in_bars_and_tight_in_rasters() -> None:
         0,
         Region(0, 8),
     )
+    assert list(raster.data[0].x) == pytest.approx([0, 4, 8], abs=0.02)
+    late = replace(times, values=(4.02, 8.02))  # of a clip that is silent until 2 s
+    moved = figures.draw(
+        Evidence("k", "t", np.ones((2, 2), np.float32), (axis, late), "weight", "c"),
+        0,
+        Region(0, 12),
+    )
+    assert list(moved.data[0].x) == pytest.approx([2, 6.02, 10.04], abs=0.01)
     assert raster.layout.yaxis.ticktext[0] == "d115·A13·1.00"
     assert name in raster.layout.yaxis.tickvals  # what the pointer shows
