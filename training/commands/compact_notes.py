@@ -12,9 +12,13 @@ SHAPES = (
     "old systems and signal processing less."
 )
 LEARNED = (
-    "Trained by the labels and by the opinion of kernel machines on the same statistics, one for "
-    "each ear (training/teacher.py), from clips and changed pieces of them, with whole ears left "
-    "out of some (training/joint.py)."
+    "Trained by the labels and by what kernel machines on the same statistics, one for each ear, "
+    "think of the clip unchanged (training/teacher.py), from clips and seven changed pieces of "
+    "each, with whole ears left out of some (training/joint.py)."
+)
+RESUMED = (
+    "Its training was stopped after 74 % of 3,000 seconds and went on for 720 from the mean of its "
+    "weights, as from 70 % of a whole one; the command does not stop."
 )
 TEXTURE = (
     "The network hears texture (statistics of spectra over about 1.5 s, and how bands beat at the "
@@ -46,8 +50,8 @@ NOTES: dict[str, list[str]] = {
     ],
     "ears": [EARS, LEARNED],
     "hiercon": [EARS, LEARNED, "Trained together with MamBo, over one backbone."],
-    "shapes": [SHAPES, LEARNED],
-    "sls": [SHAPES, LEARNED, "Trained together with its backbone."],
+    "shapes": [SHAPES, LEARNED, RESUMED],
+    "sls": [SHAPES, LEARNED, RESUMED, "Trained together with its backbone."],
     "mambo": [
         EARS,
         LEARNED,
