@@ -202,6 +202,22 @@ def test_a_few_clips_of_each_label(place: Path) -> None:
     ]
 
 
+def test_a_condition_that_another_process_is_at_waits(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = ("--condition", "none", "--condition", "gain-12")
+    assert calm(place, *some) == 0
+    path = place / "out" / "scores-gain+12.csv"
+    kept = (place / "out" / "scores-gain-12.csv").read_text().splitlines(keepends=True)
+    path.write_text("".join(kept[:4]))  # the first clip, which is bona fide
+    capsys.readouterr()
+    assert calm(place, *some) == 0
+    shown = capsys.readouterr().out
+    assert "not all clips are scored: gain+12" in shown
+    assert "12 dB quieter" in shown
+    assert "12 dB louder" not in shown
+
+
 def test_scores_of_other_weights_are_not_mixed(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

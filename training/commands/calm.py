@@ -55,10 +55,14 @@ def run(args: argparse.Namespace) -> int:
     _same_weights(args.out, loaded)
     for condition in conditions:
         _score(condition, items, loaded, args)
-    there = [one for one in CONDITIONS if _file(args.out, one).is_file()]
+    begun = [one for one in CONDITIONS if _file(args.out, one).is_file()]
+    wanted = {item.utt_id for item in items}
+    there = [one for one in begun if wanted <= _clips(one, args.out)]
     if there[0].key != NONE:
         sys.stdout.write(f"no table: the condition {NONE} is not scored yet\n")
         return 0
+    if unfinished := [one.key for one in begun if one not in there]:
+        sys.stdout.write(f"not in the table, not all clips are scored: {', '.join(unfinished)}\n")
     spoof = {item.utt_id: item.label == "spoof" for item in dev}
     rows = list(_rows(there, spoof, args))
     _tell(there, rows, spoof, args)
@@ -121,6 +125,11 @@ def _read(condition: "Condition", folder: Path) -> "dict[str, DetectorScores]":
     from training.scorefile import read_scores
 
     return {one.checkpoint: one for one in read_scores(_file(folder, condition))}
+
+
+def _clips(condition: "Condition", folder: Path) -> set[str]:
+    """The clips that every detector has a score of under this condition."""
+    return set.intersection(*(set(one.utt_id) for one in _read(condition, folder).values()))
 
 
 def _rows(
