@@ -200,8 +200,9 @@ def explain(
     clip: Clip, one: "Loaded", window: Window, precision: Precision = "float32"
 ) -> tuple[Evidence, ...]:
     """What one detector looked at in one window, computed for it alone."""
-    heard = reach(window, one.detector.spec.samples, sounding(clip))
-    return one.detector.evidence(_Listener(clip, [one], precision).output(one, heard).trace, heard)
+    listener = _Listener(clip, [one], precision)
+    heard = reach(window, one.detector.spec.samples, listener.sound)
+    return one.detector.evidence(listener.output(one, heard).trace, heard)
 
 
 def reach(window: Window, samples: int, sound: tuple[int, int]) -> Window:
