@@ -244,8 +244,9 @@ def _notices(clip: Clip, sums: _Sums, policy: ChannelPolicy) -> "list[Notice]":
     if GAPS_WORTH_SAYING < sums.silent_fraction < 1:
         found.append(sentences.gaps(sums.silent_fraction))
     begin, end = sounding(clip)
-    before, scored = begin / RATE, (end - begin) / RATE
-    after = clip.seconds - before - scored
+    before, scored, after = (
+        samples / RATE for samples in (begin, end - begin, clip.samples.length - end)
+    )
     if before + after >= ENDS_WORTH_SAYING:
         found.append(sentences.silent_ends(before, after))
     if MIN_SECONDS <= scored < SAMPLES / RATE:

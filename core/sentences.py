@@ -235,11 +235,10 @@ def gaps(fraction: float) -> Notice:
 
 
 def silent_ends(before: float, after: float) -> Notice:
-    return Notice(
-        "silent-ends",
-        f"{before:.1f} s of digital silence at the start and {after:.1f} s at the end are not "
-        "scored: no recording is in them.",
-    )
+    """Seconds of digital silence at either end; 0 where there is none."""
+    ends = ((before, "at the start"), (after, "at the end"))
+    said = " and ".join(f"{seconds:.1f} s {where}" for seconds, where in ends if seconds > 0)
+    return Notice("silent-ends", f"Digital silence, {said}, is not scored: no recording is in it.")
 
 
 def quiet(level: float) -> Notice:

@@ -159,9 +159,11 @@ def test_digital_silence(spoken: Wave) -> None:
 def test_silent_ends_are_said_and_do_not_count_as_length() -> None:
     wave = np.concatenate([np.zeros(RATE), noise(3), np.zeros(RATE // 2)])
     said = {one.code: one.text for one in measure(clip_of(wave)).notices}
-    assert "1.0 s of digital silence at the start and 0.5 s at the end" in said["silent-ends"]
+    assert "silence, 1.0 s at the start and 0.5 s at the end, is not" in said["silent-ends"]
     assert "3.0 s" in said["short"]  # 4.5 s are longer than a window, 3 are not
     assert "silent-ends" not in codes(measure(clip_of(noise(3))))
+    (late,) = [x for x in measure(clip_of(wave[RATE:])).notices if x.code == "silent-ends"]
+    assert "silence, 0.5 s at the end, is not" in late.text  # nothing of a start that sounds
 
 
 # Channels.
