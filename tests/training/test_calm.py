@@ -209,13 +209,14 @@ def test_a_condition_that_another_process_is_at_waits(
     assert calm(place, *some) == 0
     path = place / "out" / "scores-gain+12.csv"
     kept = (place / "out" / "scores-gain-12.csv").read_text().splitlines(keepends=True)
-    path.write_text("".join(kept[:4]))  # the first clip, which is bona fide
     capsys.readouterr()
-    assert calm(place, *some) == 0
-    shown = capsys.readouterr().out
-    assert "not all clips are scored: gain+12" in shown
-    assert "12 dB quieter" in shown
-    assert "12 dB louder" not in shown
+    for lines in (1, 4):  # nothing but the header; the first clip, which is bona fide
+        path.write_text("".join(kept[:lines]))
+        assert calm(place, *some) == 0
+        shown = capsys.readouterr().out
+        assert "not all clips are scored: gain+12" in shown
+        assert "12 dB quieter" in shown
+        assert "12 dB louder" not in shown
 
 
 def test_scores_of_other_weights_are_not_mixed(

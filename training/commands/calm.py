@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     begun = [one for one in CONDITIONS if _file(args.out, one).is_file()]
     wanted = {item.utt_id for item in items}
     there = [one for one in begun if wanted <= _clips(one, args.out)]
-    if there[0].key != NONE:
+    if not there or there[0].key != NONE:
         sys.stdout.write(f"no table: the condition {NONE} is not scored yet\n")
         return 0
     if unfinished := [one.key for one in begun if one not in there]:
@@ -128,8 +128,14 @@ def _read(condition: "Condition", folder: Path) -> "dict[str, DetectorScores]":
 
 
 def _clips(condition: "Condition", folder: Path) -> set[str]:
-    """The clips that every detector has a score of under this condition."""
-    return set.intersection(*(set(one.utt_id) for one in _read(condition, folder).values()))
+    """The clips that every detector has a score of under this condition, none at its beginning."""
+    import csv
+
+    found: dict[str, set[str]] = {}
+    with _file(folder, condition).open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            found.setdefault(row["checkpoint"], set()).add(row["utt_id"])
+    return set.intersection(*found.values()) if found else set()
 
 
 def _rows(
