@@ -2,13 +2,14 @@
 
 A cepstrum is the cosine transform of the logarithms of bands: its first numbers are the shape of
 the mouth, the later ones pitch and fine structure. Frame t (20 ms, at the place of frame t of
-XLS-R) is described by how each of 60 numbers is spread over a second or so around it, and so their
-slopes and the slopes of these, in spectra of 64, 25 and 10 ms: standard deviation, skewness and
-kurtosis, as boosted trees on LFCC statistics have them. Means are left out: they tell a voice and a
-microphone. Parts of the spectrum may have cepstra of their own: what one of them lost on its way
-then spoils nothing in the others.
+XLS-R) is described by how each of these numbers is spread over a second or so around it, and so
+their slopes and the slopes of these, in spectra of 128, 64 and 25 ms: standard deviation, skewness
+and kurtosis, as boosted trees on LFCC statistics have them. Long spectra tell one harmonic from the
+next, and cepstra of 64 ms reach as far as the pitch, so that how a voice wavers is heard, too.
+Means are left out: they tell a voice and a microphone. Parts of the spectrum may have cepstra of
+their own: what one of them lost on its way then spoils nothing in the others.
 
-On pages of machine-made speech that nothing was trained on, this hears as much as the texture stem,
+On pages of machine-made speech that nothing was trained on, this hears more than the texture stem,
 and other things; on signal processing and old systems far less (checkpoints/README.md). What makes
 it calm is in `core.blocks`.
 """
@@ -36,20 +37,20 @@ from core.spectra import activity, spectra
 
 
 class Resolution(NamedTuple):
-    """Spectra of `samples`, one every `hop`, transformed at `size`, in so many bands."""
+    """Spectra of `samples`, transformed at `size`, in so many bands, with so many cepstra."""
 
     samples: int
-    hop: int
     size: int
     bands: int
+    coefficients: int
 
 
 RESOLUTIONS = (
-    Resolution(1024, SHORT_HOP, 1024, 128),
-    Resolution(FRAME, SHORT_HOP, 512, 128),
-    Resolution(160, SHORT_HOP // 2, 256, 64),
+    Resolution(2048, 2048, 128, 50),
+    Resolution(1024, 1024, 128, 110),
+    Resolution(FRAME, 512, 128, 50),
 )
-MOST = min(one.bands for one in RESOLUTIONS)  # coefficients: as many as there are bands
+MOST = max(one.coefficients for one in RESOLUTIONS)
 PARTS = (1, 2, 4)  # of the spectrum: what divides the bins of every resolution
 KINDS = 9  # three moments of a number, its slope and the slope of that
 REACH = 2  # spectra on either side for slopes
@@ -63,12 +64,13 @@ class CepstraConfig:
 
     Attributes
     ----------
-    coefficients : of each cepstrum, from the 0th on; at most 64, and as many as it has bands.
+    coefficients : of each cepstrum, from the 0th on, at most; fewer where `RESOLUTIONS` says so or
+        where there are fewer bands.
     reach : blocks of 100 ms on either side that the statistics of a frame look at.
     parts : equal parts of the spectrum, from 0 to 8 kHz, each of which has cepstra of its own.
     """
 
-    coefficients: int = 60
+    coefficients: int = MOST
     reach: int = 7
     parts: int = 1
 
@@ -82,7 +84,7 @@ class CepstraConfig:
         one = RESOLUTIONS[index]
         bins = one.size // 2 // self.parts + 1
         bands = min(one.bands, bins // 2)
-        return bins, bands, min(self.coefficients, bands)
+        return bins, bands, min(self.coefficients, one.coefficients, bands)
 
     @property
     def width(self) -> int:
@@ -137,7 +139,7 @@ class CepstraStem(BlockStem):
     """Waveform -> frames of `CepstraConfig.width` numbers."""
 
     def __init__(self, config: CepstraConfig) -> None:
-        super().__init__(*[config.width // config.parts] * config.parts)
+        super().__init__(config.width)
         self.config = config
         for index in range(len(RESOLUTIONS)):
             bins, bands, coefficients = config.shape(index)
@@ -150,26 +152,23 @@ class CepstraStem(BlockStem):
 
     def statistics(self, wave: Tensor) -> Tensor:
         """Statistics around each block of 100 ms, before the scale: (batch, blocks, width)."""
-        blocks = math.ceil(((wave.shape[-1] - FRAME) // SHORT_HOP + 1) / BLOCK)
-        each = [self._of(wave, index, blocks) for index in range(len(RESOLUTIONS))]
+        each = [self._of(wave, index) for index in range(len(RESOLUTIONS))]
         return torch.cat([own for part in zip(*each, strict=True) for own in part], -1)
 
-    def _of(self, wave: Tensor, index: int, blocks: int) -> list[Tensor]:
+    def _of(self, wave: Tensor, index: int) -> list[Tensor]:
         """Of each part of the spectrum at one resolution."""
-        samples, hop, size, _ = RESOLUTIONS[index]
-        missing = max(samples - FRAME, 0) // 2  # so that as many fit as of a frame's length
-        power = spectra(functional.pad(wave, (missing, missing)), samples, hop, size)
-        per_block = BLOCK * SHORT_HOP // hop
-        power = power[:, : blocks * per_block]  # of short ones, more fit than of a frame's length
+        samples, size, _, _ = RESOLUTIONS[index]
+        missing = (samples - FRAME) // 2  # so that as many fit as of a frame's length
+        power = spectra(functional.pad(wave, (missing, missing)), samples, SHORT_HOP, size)
         bins = self.config.shape(index)[0]
         parts = [power[..., n * (bins - 1) :][..., :bins] for n in range(self.config.parts)]
-        return [self._part(part, index, per_block) for part in parts]
+        return [self._part(part, index) for part in parts]
 
-    def _part(self, power: Tensor, index: int, per_block: int) -> Tensor:
+    def _part(self, power: Tensor, index: int) -> Tensor:
         """Of power (batch, spectra, bins) in one part of the spectrum."""
         active, mean = activity(power.mean(-1), ACTIVE)
         bands = power / (mean[:, None, None] + 1e-14) @ self.get_buffer(f"bank_{index}")
         shape = (bands + FLOOR).log() @ self.get_buffer(f"cosines_{index}")
         slope = slopes(shape)
         values = torch.cat([shape, slope, slopes(slope)], -1)
-        return moments(values, active, per_block, self.config.reach)
+        return moments(values, active, BLOCK, self.config.reach)

@@ -34,7 +34,7 @@ FRAMES = 201  # of 64,600 samples
 APART = 3  # in the first part of training one block in three is a frame: statistics change slowly
 SPARSE_UNTIL = 0.9  # share of the time; then all blocks, each of them one frame
 DEV_STEP = 4  # of dev one frame in four
-CEPSTRA = {"parts": 2, "coefficients": 50}
+CEPSTRA = {"parts": 2}
 BACKBONE: dict[str, Any] = {
     "width": 96,
     "heads": 4,

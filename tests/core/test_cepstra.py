@@ -10,7 +10,7 @@ from core.backbones import SpeechConfig
 from core.cepstra import CepstraConfig, CepstraStem, cosines, moments, slopes
 from tests.core.sounds import swelling
 
-N = CepstraConfig().coefficients
+N = CepstraConfig().shape(0)[2]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def test_a_tone_that_wavers_is_told_from_a_steady_one() -> None:
 
 def test_parts_of_the_spectrum_are_heard_each_by_itself(wave: Tensor) -> None:
     """What is below 4 kHz says nothing of what is above, and the other way round."""
-    halves = CepstraStem(CepstraConfig(50, parts=2))
-    assert halves.widths == (9 * (50 + 50 + 32),) * 2  # 10 ms have 32 bands in half the spectrum
+    halves = CepstraStem(CepstraConfig(parts=2))
+    assert halves.widths == (2 * 9 * (50 + 110 + 50),)
     spectrum = torch.fft.rfft(wave)
     kilohertz = torch.linspace(0, 8, spectrum.shape[-1])
     low, high = halves.statistics(wave).chunk(2, -1)
@@ -81,8 +81,31 @@ def test_parts_of_the_spectrum_are_heard_each_by_itself(wave: Tensor) -> None:
         assert (lost - other).abs().mean() > 0.2
 
 
+def test_there_are_no_more_cepstra_than_bands() -> None:
+    assert [CepstraConfig(parts=4).shape(index) for index in range(3)] == [
+        (257, 128, 50),
+        (129, 64, 64),
+        (65, 32, 32),
+    ]
+    assert CepstraConfig(20).width == 9 * 3 * 20
+
+
+def test_pitch_that_wavers_is_in_the_late_cepstra_of_64_ms() -> None:
+    """Of a voice at 150 Hz: ripples of 8,000 / 150 periods, twice as many cepstra."""
+    time = torch.arange(32_000) / 16_000
+    shift = 0.8 * torch.sin(2 * torch.pi * 3 * time)
+    steady, wavering = (
+        sum(torch.sin(2 * torch.pi * 150 * n * time + n * turn) / n for n in range(1, 54))
+        for turn in (torch.zeros(()), shift)
+    )
+    plain = CepstraStem(CepstraConfig())
+    late = slice(9 * N + 95, 9 * N + 110)  # spread of cepstra 95 to 109 of the second resolution
+    found = [plain.statistics(x[None])[0, 10, late].mean() for x in (steady, wavering)]
+    assert found[1] > found[0] + 0.5
+
+
 @pytest.mark.parametrize(
-    "options", [{"coefficients": 65}, {"coefficients": 0}, {"reach": 10**9}, {"parts": 3}]
+    "options", [{"coefficients": 111}, {"coefficients": 0}, {"reach": 10**9}, {"parts": 3}]
 )
 def test_a_card_cannot_ask_for_what_no_network_has(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} is (from|one of)"):

@@ -73,8 +73,8 @@ def test_ears_side_by_side_are_those_alone_under_one_scale(wave: Tensor) -> None
     found = stem.statistics(wave)
     wanted = torch.cat([ear.statistics(wave) for ear in alone], -1)
     torch.testing.assert_close(found, wanted)
-    half = CepstraConfig(parts=2).width // 2
-    assert stem.widths == (PhaseConfig().width, TextureConfig().width, half, half)
+    widths = (PhaseConfig().width, TextureConfig().width, CepstraConfig(parts=2).width)
+    assert stem.widths == widths
     assert backbone.stem_width == sum(stem.widths) == found.shape[-1]
     assert backbone(wave).hidden.shape == (1, 2, backbone.frames(32_000), 32)
     assert not backbone.local
