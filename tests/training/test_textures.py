@@ -185,7 +185,9 @@ def test_frames_of_stored_statistics_are_those_of_the_stem() -> None:
 
 def test_whole_ears_are_left_out_of_some_clips_and_single_dimensions_of_all() -> None:
     torch.manual_seed(0)
-    stem = EarsStem([PhaseStem(PhaseConfig(2)), CepstraStem(CepstraConfig(3)), PhaseStem(PhaseConfig(3))])
+    stem = EarsStem(
+        [PhaseStem(PhaseConfig(2)), CepstraStem(CepstraConfig(3)), PhaseStem(PhaseConfig(3))]
+    )
     first, second, third = stem.widths
     factors = kept(stem, 4_000)[:, 0]
     parts = factors.split([first, second, third], 1)
