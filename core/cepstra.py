@@ -110,7 +110,7 @@ def slopes(values: Tensor) -> Tensor:
     return found
 
 
-def moments(values: Tensor, active: Tensor, per_block: int, reach: int) -> Tensor:
+def moments(values: Tensor, active: Tensor, reach: int) -> Tensor:
     """Log standard deviation, skewness, log kurtosis of (batch, spectra, n) around each block.
 
     Values are put on a scale of the whole window first: powers of large numbers that hardly differ
@@ -121,7 +121,7 @@ def moments(values: Tensor, active: Tensor, per_block: int, reach: int) -> Tenso
     spread = ((values - mean).square() * weight).sum(1, keepdim=True).clamp_min(LEAST).sqrt()
     scaled = (values - mean) / spread
     powers = torch.cat([scaled, scaled**2, scaled**3, scaled**4], -1)
-    one, two, three, four = around(powers, active, per_block, reach).chunk(4, -1)
+    one, two, three, four = around(powers, active, BLOCK, reach).chunk(4, -1)
     variance = (two - one**2).clamp_min(LEAST)
     skewness = (three - 3 * one * two + 2 * one**3) / variance**1.5
     kurtosis = (four - 4 * one * three + 6 * one**2 * two - 3 * one**4) / variance**2
@@ -171,4 +171,4 @@ class CepstraStem(BlockStem):
         shape = (bands + FLOOR).log() @ self.get_buffer(f"cosines_{index}")
         slope = slopes(shape)
         values = torch.cat([shape, slope, slopes(slope)], -1)
-        return moments(values, active, BLOCK, self.config.reach)
+        return moments(values, active, self.config.reach)

@@ -134,7 +134,7 @@ class PhaseStem(BlockStem):
         values = torch.cat([shape, slopes(shape)], -1)
         return torch.cat(
             [
-                moments(values, active, BLOCK, self.config.reach),
+                moments(values, active, self.config.reach),
                 around(torch.cat([length, signed], -1), active, BLOCK, self.config.reach),
             ],
             -1,

@@ -38,7 +38,7 @@ def test_moments_of_a_whole_window_are_scipys() -> None:
     """With a reach over all blocks every block has the statistics of the whole."""
     values = np.random.default_rng(2).gamma(2.0, 3.0, size=(1, 400, 3)).astype(np.float32)
     active = torch.ones(1, 400)
-    found = moments(torch.from_numpy(values), active, 10, 40)[0, 7].reshape(3, 3)
+    found = moments(torch.from_numpy(values), active, 40)[0, 7].reshape(3, 3)
     wanted = [
         np.log(values[0].std(0)),
         stats.skew(values[0], 0),
@@ -51,9 +51,9 @@ def test_what_does_not_count_changes_no_moment() -> None:
     values = torch.randn(1, 200, 2, generator=torch.Generator().manual_seed(3))
     loud = torch.cat([values, torch.full((1, 50, 2), 40.0)], 1)
     active = torch.cat([torch.ones(1, 200), torch.zeros(1, 50)], 1)
-    alone = moments(values, torch.ones(1, 200), 10, 3)
+    alone = moments(values, torch.ones(1, 200), 3)
     torch.testing.assert_close(
-        moments(loud, active, 10, 3)[:, :10], alone[:, :10], atol=0.02, rtol=0.02
+        moments(loud, active, 3)[:, :10], alone[:, :10], atol=0.02, rtol=0.02
     )
 
 
