@@ -63,6 +63,9 @@ NOTES: dict[str, list[str]] = {
         "WavLM.",
         "The codec is an EnCodec with 8 filters, trained for minutes on spectral distance (it "
         "reconstructs poorly); its codebooks are residual k-means over its latents.",
+        "Latents and first codebook were centred after the head was trained (training/codec.py): "
+        "before, rounding chose nine in ten codes of the first quantizer, others on every "
+        "processor, so the head learned from these, and weights of quantizers say little of them.",
     ],
     "aasist": [
         "The published graph network behind a compact stem: log spectra of 25, 10 and 4 ms, read "
