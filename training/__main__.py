@@ -5,6 +5,7 @@ import importlib
 import sys
 
 from checkpoints.card import CheckpointError
+from core.allocator import keep_freed_memory
 from core.types import AudioError, DetectorError
 from training.errors import TrainingError
 
@@ -47,4 +48,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -4,6 +4,11 @@ The published EnCodec is trained for weeks, with discriminators; this one for so
 the distance of log spectra at three resolutions and of waveforms, and the commitment of the
 latents to their codes. Codebooks are moving means of the latents that chose them (as in EnCodec);
 entries that nobody chooses are put on latents of the batch.
+
+Latents are brought to mean 0 and variance 1 on their way to the codebooks, each dimension over the
+batch, and what that did is folded into the encoder's last layer afterwards. Without it a short
+training ends in latents that hardly depend on the sound: an LSTM that swings by itself, six hundred
+times as far as speech moves it, and a first codebook that tells the time.
 """
 
 import json
@@ -15,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from core.backbones import Codec, CodecConfig
@@ -24,6 +29,16 @@ from training.data import Audio
 DECAY = 0.97  # of the codebooks' moving means, a step
 COMMITMENT = 0.25
 SECONDS = 1.0
+
+
+def nearest(latents: Tensor, book: Tensor) -> Tensor:
+    """The entry of `book` (entries, width) nearest to each of `latents` (cells, width): (cells,).
+
+    Distances are taken around the middle of the book: far from zero, squared distances are
+    differences of large numbers, and rounding would decide.
+    """
+    middle = book.mean(0)
+    return torch.cdist(latents - middle, book - middle).argmin(1)
 
 
 class Codebooks:
@@ -46,7 +61,7 @@ class Codebooks:
                 chosen = torch.randint(len(left), (len(book),))
                 book.copy_(left[chosen] + 0.01 * left.std() * torch.randn_like(book))
                 self.sums[index] = book
-            code = torch.cdist(left, book).argmin(1)
+            code = nearest(left, book)
             if move:
                 self._move(index, book, left, code)
             chosen_vectors = book[code]
@@ -81,7 +96,7 @@ def spectral_distance(made: Tensor, heard: Tensor) -> Tensor:
 
 
 def train_codec(
-    audio: Audio, config: CodecConfig, seconds: float, log: Path, seed: int = 20_261, batch: int = 8
+    audio: Audio, config: CodecConfig, seconds: float, log: Path, seed: int = 20_261, batch: int = 4
 ) -> tuple[Codec, list[dict[str, float]]]:
     """Train for so many seconds of this machine's time; the curve goes to `log` as JSON.
 
@@ -92,6 +107,7 @@ def train_codec(
     codec = Codec(replace(config, decoder=True))
     human = [i for i, item in enumerate(audio.items) if item.label == "bonafide"]
     books, curve = Codebooks(codec), list[dict[str, float]]()
+    norm = nn.BatchNorm1d(config.width, affine=False)
     optimiser = torch.optim.Adam(codec.model.parameters(), 8e-4, betas=(0.8, 0.99))
     started, step, recent = time.monotonic(), 0, list[float]()
     while (spent := time.monotonic() - started) < seconds:
@@ -100,7 +116,7 @@ def train_codec(
                 8e-4 * min(1.0, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * spent / seconds))
             )
         wave = codec.resample(_pieces(audio, human, rng, batch))
-        latent = codec.model.encoder(wave[:, None])  # (batch, width, frames)
+        latent = norm(codec.model.encoder(wave[:, None]))  # (batch, width, frames)
         flat = latent.transpose(1, 2).flatten(0, 1)
         code = books.quantise(flat, move=True)
         commit = functional.mse_loss(flat, code)
@@ -120,10 +136,21 @@ def train_codec(
             )
             recent.clear()
             log.write_text(json.dumps(curve, indent=1) + "\n")
+    fold(norm, codec)
     plain = Codec(config)
     own = plain.state_dict()
     plain.load_state_dict({k: v for k, v in codec.state_dict().items() if k in own})
     return plain, curve
+
+
+@torch.no_grad()
+def fold(norm: nn.BatchNorm1d, codec: Codec) -> None:
+    """Let the last layer of the encoder do what `norm` does to its latents."""
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None and variance is not None  # noqa: PT018, S101 - as it tracks them
+    last, scale = codec.model.encoder.layers[-1].conv, (variance + norm.eps).rsqrt()
+    last.parametrizations.weight.original0.mul_(scale[:, None, None])
+    last.bias.sub_(mean).mul_(scale)
 
 
 def _pieces(audio: Audio, members: Sequence[int], rng: np.random.Generator, count: int) -> Tensor:
@@ -162,9 +189,9 @@ def settle(codec: Codec, audio: Audio, seed: int, clips: int = 240, rounds: int 
     for layer in codec.model.quantizer.layers:
         book = left[torch.randperm(len(left))[: len(layer.codebook.embed)]].clone()
         for _ in range(rounds):
-            code = torch.cdist(left, book).argmin(1)
+            code = nearest(left, book)
             count = torch.bincount(code, minlength=len(book)).float()
             sums = torch.zeros_like(book).index_add_(0, code, left)
             book = torch.where(count[:, None] > 0, sums / count.clamp_min(1)[:, None], book)
         layer.codebook.embed.copy_(book)
-        left = left - book[torch.cdist(left, book).argmin(1)]
+        left = left - book[nearest(left, book)]

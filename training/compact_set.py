@@ -50,15 +50,15 @@ STAGES = {"ears": (ALL, EARS), "shapes": (ALONE, SHAPES), "texture": (ALONE, EAR
 TEXTURE = TextureConfig().width
 COPIES = 2  # of each human clip in each variant, by generators of the zoo, for texture alone
 AASIST: dict[str, Any] = {}
-CODED = 2  # variants whose codes QAF-Static learns from
+CODED = 4  # variants whose codes QAF-Static learns from
 PLAIN = 1 / 3  # share of the dev clips that calibrations hear unchanged
 SECONDS = {  # of what ships; zoo (each kind) and AASIST on a GPU that others used, too
     "zoo": 545.0,
-    "codec": 720.0,
+    "codec": 1500.0,
     "ears": 2400.0,
     "shapes": 1500.0,
     "texture": 2200.0,
-    "qaf": 330.0,
+    "qaf": 600.0,
     "aasist": 387.0,
 }
 
@@ -164,12 +164,12 @@ class Workshop:
         return made.eval()
 
     def codes(self, codec: Codec) -> tuple[NDArray[np.int16], ...]:
-        """The codes of the first variants of train and of copies of its human clips."""
-        for variant, waves in enumerate(self.copied().waves[:CODED]):
-            path = self.work / "copied" / f"codes-{variant}.npy"
-            if not path.exists():
-                np.save(path, quantised.codes_of(codec, waves))
-        paths = sorted((self.work / "copied").glob("codes-*.npy"))
+        """The codes of the first variants of train."""
+        paths = []
+        for variant, waves in enumerate(self.textures("train").waves[:CODED]):
+            paths.append(self.work / "train" / f"codes-{variant}.npy")
+            if not paths[-1].exists():
+                np.save(paths[-1], quantised.codes_of(codec, waves))
         return tuple(np.load(path) for path in paths)
 
     def ears(self) -> joint.Together:
@@ -208,7 +208,7 @@ class Workshop:
             made = quantised.fit(
                 QAF,
                 parts,
-                self.copied(),
+                self.textures("train").until(TEXTURE),
                 self.plan.seconds["qaf"],
                 self._log("qaf"),
                 self.plan.seed + 4,
