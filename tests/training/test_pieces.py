@@ -118,7 +118,7 @@ def test_sparse_aasist_learns_from_waveforms(
         monkeypatch.setattr(graphs, name, value)
     bank = bank_of(12)
     made = Pieces.of(bank, bank, np.random.default_rng(1))
-    net = graphs.fit(made, {}, 40.0, tmp_path / "curve.json", 1)
+    net = graphs.fit(made, {}, 26.0, tmp_path / "curve.json", 1)
     other = bank_of(15)
     waves = other.heads(range(15), SAMPLES)
     with torch.inference_mode():

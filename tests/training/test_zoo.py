@@ -140,7 +140,7 @@ def test_fit_follows_the_wave_it_hears(tmp_path: Path, monkeypatch: pytest.Monke
     """Twenty steps on a clock that counts them, the last sixteen against critics."""
     clock = SimpleNamespace(monotonic=count().__next__)
     monkeypatch.setattr(steps, "time", clock)
-    for name, value in {"BATCH": 2, "MEMORY": 0.5}.items():
+    for name, value in {"BATCH": 2, "MEMORY": 0.5, "SAMPLES": 6_400}.items():
         monkeypatch.setattr(fitting, name, value)
     time = torch.arange(64_000) / 16_000
     samples = 0.1 * torch.sin(2 * torch.pi * 220 * time) * (1 + torch.sin(2 * torch.pi * 3 * time))

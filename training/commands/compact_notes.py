@@ -61,11 +61,10 @@ NOTES: dict[str, list[str]] = {
         EARLIER,
         "The SSL branch is the first 12 of 24 layers of that compact backbone, frozen, not a "
         "WavLM.",
-        "The codec is an EnCodec with 8 filters, trained for minutes on spectral distance (it "
-        "reconstructs poorly); its codebooks are residual k-means over its latents.",
-        "Latents and first codebook were centred after the head was trained (training/codec.py): "
-        "before, rounding chose nine in ten codes of the first quantizer, others on every "
-        "processor, so the head learned from these, and weights of quantizers say little of them.",
+        "The codec is an EnCodec with 8 filters, trained for 25 minutes of one core on spectral "
+        "distance, without critics; its codebooks are residual k-means over its latents.",
+        "The head learned from the clips of train and three changed pieces of each, without "
+        "copies (training/quantised.py).",
     ],
     "aasist": [
         "The published graph network behind a compact stem: log spectra of 25, 10 and 4 ms, read "
