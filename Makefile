@@ -8,7 +8,8 @@ app: .venv/app.stamp
 	$(BIN)/python app.py
 
 test: lint
-	$(BIN)/python -m pytest -m "not network and not weights"
+	$(BIN)/python -m pytest -m "not network and not weights and not browser" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m browser
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .

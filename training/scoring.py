@@ -7,12 +7,15 @@ a clip's rows together, so that a run that was stopped goes on after the last wh
 """
 
 import csv
+import hashlib
 import io
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from checkpoints import store
 from core.analysis import judge
 from core.detect import Settings, Step, detections, scan
 from core.fusing import installed_fusion
@@ -216,6 +219,34 @@ def expected(loaded: Sequence[Loaded]) -> list[str]:
     """Checkpoint names of a clip's rows, in their order."""
     names = [one.checkpoint.id for one in loaded]
     return [*names, FUSED] if any(one.calibration is not None for one in loaded) else names
+
+
+def same_weights(told: Path, scores: Path, loaded: Sequence[Loaded], settings: Settings) -> None:
+    """Keep in `told` the hashes of what scores, and refuse to go on with anything else.
+
+    A checkpoint that was trained anew has the same name and other numbers.
+
+    Raises
+    ------
+    TrainingError
+        `told` names other weights, calibrations, fusion or windows than these.
+    """
+    own = [one.checkpoint for one in loaded]
+    shared = {name for one in own if (name := one.card["backbone"]) is not None}
+    hashes = {one.id: one.sha256 for one in [*own, *map(store.find, sorted(shared))]}
+    hashes |= {f"{one.id} calibration": repr(one.card["calibration"]) for one in own}
+    hashes["seconds between windows"] = repr(settings.hop_seconds)
+    fusion = installed_fusion()
+    if fusion is not None:
+        hashes["fusion"] = hashlib.sha256(fusion.to_json().encode()).hexdigest()
+    if not told.is_file():
+        told.write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
+    elif (before := json.loads(told.read_text(encoding="utf-8"))) != hashes:
+        other = sorted(k for k in before.keys() | hashes.keys() if before.get(k) != hashes.get(k))
+        raise TrainingError(
+            f"{scores} holds scores of other weights ({', '.join(other)}); "
+            "name another --out or remove it"
+        )
 
 
 def score_all(

@@ -138,6 +138,22 @@ def test_scores_of_others_are_not_mixed(place: Path, capsys: pytest.CaptureFixtu
     assert "name another --out" in capsys.readouterr().err
 
 
+def test_scores_of_weights_trained_anew_are_not_mixed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(place, "--split", "dev") == 0
+    before = (place / "s.csv").read_text()
+    assert score(place, "--hop", "2") == 1
+    assert "seconds between windows" in capsys.readouterr().err
+    save(place / "checkpoints", "tiny-b", tiny(5), None)  # the same name, other weights
+    assert score(place) == 1
+    assert "scores of other weights (tiny-b" in capsys.readouterr().err
+    (place / "s.weights.json").unlink()
+    assert score(place) == 1
+    assert "says of which weights" in capsys.readouterr().err
+    assert (place / "s.csv").read_text() == before
+
+
 def test_one_split_and_what_the_command_refuses(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from core.loading import select
     from training.calm import CONDITIONS, NONE, chosen
     from training.corpus import read_splits
+    from training.scoring import same_weights
     from training.waves import some
 
     conditions = chosen(args.condition)
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     loaded = select((), args.checkpoint)
     if not loaded:
         raise TrainingError("no checkpoint is installed; `python -m core detectors` lists them")
-    _same_weights(args.out, loaded)
+    args.out.mkdir(parents=True, exist_ok=True)
+    same_weights(args.out / "weights.json", args.out, loaded, settings)
     for condition in conditions:
         _score(condition, items, loaded, args)
     begun = [one for one in CONDITIONS if _file(args.out, one).is_file()]
@@ -71,31 +73,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _file(folder: Path, condition: "Condition") -> Path:
     return folder / f"scores-{condition.key}.csv"
-
-
-def _same_weights(folder: Path, loaded: "Sequence[Loaded]") -> None:
-    """Keep the hashes of what scores beside the scores; refuse to go on with other weights."""
-    import hashlib
-    import json
-
-    from checkpoints import store
-    from core.fusing import installed_fusion
-
-    own = [one.checkpoint for one in loaded]
-    shared = {name for one in own if (name := one.card["backbone"]) is not None}
-    hashes = {one.id: one.sha256 for one in [*own, *map(store.find, sorted(shared))]}
-    hashes |= {f"{one.id} calibration": repr(one.card["calibration"]) for one in own}
-    fusion = installed_fusion()
-    if fusion is not None:
-        hashes["fusion"] = hashlib.sha256(fusion.to_json().encode()).hexdigest()
-    path = folder / "weights.json"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
-    elif json.loads(path.read_text(encoding="utf-8")) != hashes:
-        raise TrainingError(
-            f"{folder} holds scores of other weights; name another --out or remove it"
-        )
 
 
 def _score(

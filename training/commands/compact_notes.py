@@ -61,7 +61,7 @@ NOTES: dict[str, list[str]] = {
         EARLIER,
         "The SSL branch is the first 12 of 24 layers of that compact backbone, frozen, not a "
         "WavLM.",
-        "The codec is an EnCodec with 8 filters, trained for 25 minutes of one core on spectral "
+        "The codec is an EnCodec with 8 filters, trained for 23 minutes of one core on spectral "
         "distance, without critics; its codebooks are residual k-means over its latents.",
         "The head learned from the clips of train and three changed pieces of each, without "
         "copies (training/quantised.py).",

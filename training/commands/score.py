@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Score; 0 when every clip was scored, 1 when one or more could not be."""
     from core.detect import Settings, prepare
     from core.loading import select
-    from training.scoring import FROM_MANIFEST, ScoreFile, expected, jobs
+    from training.scoring import FROM_MANIFEST, ScoreFile, expected, jobs, same_weights
 
     if not args.audio.is_dir():
         raise TrainingError(f"{args.audio}: no such folder; --audio names the folder of the clips")
@@ -55,6 +55,13 @@ def run(args: argparse.Namespace) -> int:
     if not loaded:
         raise TrainingError("no checkpoint is installed; `python -m core detectors` lists them")
     file = ScoreFile(args.out, columns, expected(loaded))
+    told = args.out.with_suffix(".weights.json")
+    if file.done and not told.is_file():
+        raise TrainingError(
+            f"{args.out} holds scores, and no {told.name} beside it says of which weights; "
+            "name another --out or remove it"
+        )
+    same_weights(told, args.out, loaded, settings)
     trials = [trial for trial in listing.trials if trial.utt_id not in file.done]
     work = jobs(trials, args.audio, columns)
     bad = 0
