@@ -33,5 +33,5 @@ def test_five_detectors_score_and_show_what_they_looked_at(
         for name, panels in PANELS.items():
             page.get_by_role("tab", name=name, exact=True).click()
             for panel in panels:
-                page.locator("h3", has_text=panel).first.wait_for(timeout=60_000)
+                page.locator("h3", has_text=panel).first.wait_for(timeout=120_000)
             picture(page, f"shipped_{name.split()[0].lower()}")
