@@ -369,7 +369,7 @@ def _heat(
     if evidence.values.ndim < 3:
         heat |= {"zmin": low, "zmax": high, "colorscale": _scale(evidence)}
     if values.size <= MAX_BARS:
-        heat |= {"texttemplate": "%{z:.2f}", "xgap": 2, "ygap": 2}
+        heat |= {"texttemplate": "%{z:.2~g}", "xgap": 2, "ygap": 2}
     heat["hovertemplate"] = "%{x} · %{y}: %{z:.3g}<extra></extra>"
     return heat
 
