@@ -154,6 +154,14 @@ def test_scores_of_weights_trained_anew_are_not_mixed(
     assert (place / "s.csv").read_text() == before
 
 
+def test_scores_that_were_removed_are_made_anew(place: Path) -> None:
+    assert score(place, "--split", "dev") == 0
+    (place / "s.csv").unlink()
+    save(place / "checkpoints", "tiny-b", tiny(5), None)
+    assert score(place, "--split", "dev") == 0
+    assert score(place) == 0  # and it goes on with these weights
+
+
 def test_one_split_and_what_the_command_refuses(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

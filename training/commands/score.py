@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             f"{args.out} holds scores, and no {told.name} beside it says of which weights; "
             "name another --out or remove it"
         )
+    if not file.done:
+        told.unlink(missing_ok=True)  # of scores that were removed
     same_weights(told, args.out, loaded, settings)
     trials = [trial for trial in listing.trials if trial.utt_id not in file.done]
     work = jobs(trials, args.audio, columns)
