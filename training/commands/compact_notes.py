@@ -65,9 +65,6 @@ NOTES: dict[str, list[str]] = {
         "distance, without critics; its codebooks are residual k-means over its latents.",
         "The head learned from the clips of train and three changed pieces of each, without "
         "copies (training/quantised.py).",
-        "Its codes hardly matter: with those of another clip its logit moves by 0.03 (standard "
-        "deviation, 16 clips of dev), where logits spread by 3.3, and every quantizer has a weight "
-        "near one eighth.",
     ],
     "aasist": [
         "The published graph network behind a compact stem: log spectra of 25, 10 and 4 ms, read "
