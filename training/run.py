@@ -75,10 +75,10 @@ def train(recipe: Recipe, data: Splits, options: Options, naming: Naming) -> Che
     if trainer.leads:
         describe(options.folder, recipe, data, naming)
     trainer.fit()
-    if not trainer.leads:
-        return None
-    checkpoint = conclude(trainer, recipe, data, naming)
+    checkpoint = conclude(trainer, recipe, data, naming) if trainer.leads else None
     trainer.accelerator.free_memory()
+    # a process that leaves its group open may be aborted as it exits, its threads still running
+    trainer.accelerator.end_training()
     return checkpoint
 
 
