@@ -138,4 +138,7 @@ if __name__ == "__main__":
 
     register()
     torch.set_num_threads(1)
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if torch.distributed.is_initialized():
+        sys.exit("the process group is still open")  # a process may be aborted as it exits with it
+    sys.exit(code)
