@@ -34,7 +34,7 @@ from training.augment.lossy import versions
 from training.bank import Bank
 from training.corpus import read_splits
 from training.data import Audio
-from training.pieces import Pieces, joined
+from training.pieces import OFTEN, USUAL, Handling, Pieces, joined
 from training.recipes import _compact as compact
 from training.textures import Textures
 from training.zoo import generators
@@ -50,7 +50,7 @@ STAGES = {"ears": (ALL, EARS), "shapes": (ALONE, SHAPES), "texture": (ALONE, EAR
 TEXTURE = TextureConfig().width
 COPIES = 2  # of each human clip in each variant, by generators of the zoo, for texture alone
 AASIST: dict[str, Any] = {}
-CODED = 4  # variants whose codes QAF-Static learns from
+CODED = 4  # variants that QAF-Static learns from, and whose codes: these take long
 PLAIN = 1 / 3  # share of the dev clips that calibrations hear unchanged
 SECONDS = {  # of what ships; zoo (each kind) and AASIST on a GPU that others used, too
     "zoo": 545.0,
@@ -93,18 +93,33 @@ class Workshop:
         """The statistics of all ears: train in all variants, dev unchanged and handled."""
         audio = self.train if name == "train" else self.dev
         wanted = self.plan.variants if name == "train" else 2
-        folder, seed = self.work / name, self.plan.seed
-        missing = [v for v in range(wanted) if not (folder / f"blocks-{v}.npy").exists()]
-        if missing:
-            bank, stem = Bank.read(audio, "cpu"), joint.Together(ALL, backbone(EARS)).stem.eval()
-            for variant in missing:
-                lossy = versions(bank, seed + variant, 1)
-                textures.make(stem, bank, lossy, folder, variant, seed)
-        return textures.read(tuple(audio.items), folder)
+        return self._statistics(audio, self.work / name, EARS, wanted)
 
     def shapes(self, name: str) -> Textures:
         """The same without texture, which comes first."""
         return self.textures(name).after(TEXTURE)
+
+    def coded(self) -> Textures:
+        """The texture of train in the variants whose codes QAF-Static learns from."""
+        wanted = min(CODED, self.plan.variants)
+        return self._statistics(self.train, self.work / "coded", EARS[:1], wanted, OFTEN)
+
+    def _statistics(
+        self,
+        audio: Audio,
+        folder: Path,
+        ears: tuple[str, ...],
+        wanted: int,
+        handling: Handling = USUAL,
+    ) -> Textures:
+        missing = [v for v in range(wanted) if not (folder / f"blocks-{v}.npy").exists()]
+        if missing:
+            bank, seed = Bank.read(audio, "cpu"), self.plan.seed
+            stem = joint.Together(ALONE, backbone(ears)).stem.eval()
+            for variant in missing:
+                lossy = versions(bank, seed + variant, 1)
+                textures.make(stem, bank, lossy, folder, variant, seed, handling)
+        return textures.read(tuple(audio.items), folder)
 
     def copied(self) -> Textures:
         """The texture of train and of copies of its human clips, in all variants."""
@@ -164,10 +179,10 @@ class Workshop:
         return made.eval()
 
     def codes(self, codec: Codec) -> tuple[NDArray[np.int16], ...]:
-        """The codes of the first variants of train."""
+        """The codes of train in those variants."""
         paths = []
-        for variant, waves in enumerate(self.textures("train").waves[:CODED]):
-            paths.append(self.work / "train" / f"codes-{variant}.npy")
+        for variant, waves in enumerate(self.coded().waves):
+            paths.append(self.work / "coded" / f"codes-{variant}.npy")
             if not paths[-1].exists():
                 np.save(paths[-1], quantised.codes_of(codec, waves))
         return tuple(np.load(path) for path in paths)
@@ -208,7 +223,7 @@ class Workshop:
             made = quantised.fit(
                 QAF,
                 parts,
-                self.textures("train").until(TEXTURE),
+                self.coded(),
                 self.plan.seconds["qaf"],
                 self._log("qaf"),
                 self.plan.seed + 4,

@@ -6,7 +6,7 @@ that learn their stem: what never comes twice cannot be learned by heart.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,20 +24,43 @@ SAMPLES = 64_600
 SECONDS = (1.5, 4.04)  # of a changed piece
 WHOLE = (2.5, 4.04)  # of an unchanged one
 FILLS = (0.6, 0.2, 0.2)  # shares of pieces said again, followed by zeros, reflected
-LOSSY, CHANGED = 0.4, 0.75  # shares of pieces that are of lossy versions; that are then changed
-CHANGES = Changes(noise=0.4, snr=(8.0, 40.0), low_pass=0.25, gain=0.9, decibel=(9.0, 20.0))
 UNCHANGED = 0.35  # share of a batch
 COPIED = 0.35  # share of the machine-made half of a batch that copies of its human half are
 
 
-def changed(clean: Bank, lossy: Bank, rows: NDArray[np.int64]) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How often files get handled on their way.
+
+    Attributes
+    ----------
+    lossy : share of pieces that are of a clip's lossy version.
+    changed : share of pieces that are then changed, by `changes`.
+    """
+
+    lossy: float
+    changed: float
+    changes: Changes
+
+
+USUAL = Handling(
+    0.4,
+    0.75,
+    Changes(noise=0.4, snr=(8.0, 40.0), low_pass=0.25, gain=0.9, decibel=(9.0, 20.0)),
+)
+OFTEN = Handling(0.5, 0.8, replace(USUAL.changes, noise=0.5, low_pass=0.4))
+
+
+def changed(
+    clean: Bank, lossy: Bank, rows: NDArray[np.int64], handling: Handling = USUAL
+) -> Tensor:
     """A changed piece of each clip or of its lossy version: (rows, SAMPLES)."""
     device = clean.samples.device
     wave = clean.pieces(rows, SAMPLES, SECONDS, FILLS)
     other = lossy.pieces(rows, SAMPLES, SECONDS, FILLS)
-    wave = torch.where(torch.rand(len(rows), 1, device=device) < LOSSY, other, wave)
-    handled = torch.rand(len(rows), 1, device=device) < CHANGED
-    return torch.where(handled, change(wave, CHANGES), wave)
+    wave = torch.where(torch.rand(len(rows), 1, device=device) < handling.lossy, other, wave)
+    handled = torch.rand(len(rows), 1, device=device) < handling.changed
+    return torch.where(handled, change(wave, handling.changes), wave)
 
 
 def rounded(wave: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""QAF-Static's own part over a frozen compact backbone and codec, for a given time."""
+"""QAF-Static's own part over a frozen compact backbone and codec, for a given time.
+
+As for the detectors that are trained together (`training.joint`), half of each batch are mixtures
+of two clips, of which only a kernel machine on the backbone's statistics has an opinion.
+"""
 
 import json
 from collections.abc import Mapping
@@ -12,10 +16,12 @@ from numpy.typing import NDArray
 
 from core.backbones import Codec, SpeechBackbone
 from core.blocks import BlockStem
-from core.detectors.qaf import QafStatic
+from core.detectors.qaf import QafStatic, look_up
+from training import teacher
 from training.joint import BATCH, CE, frames_of
 from training.losses import objective, targets
 from training.steps import Descent, Draws, until
+from training.teacher import LESSON, lesson, mixed, shares
 from training.textures import Textures, kept
 
 PEAK = 1e-3
@@ -80,22 +86,27 @@ def fit(
     net.head.mix.vectors.data.div_(net.head.mix.vectors.data.std())
     stem = cast("BlockStem", net.backbone.model.feature_extractor)
     net.eval()
+    machine = teacher.fit(train, stem.widths, seed + 1)
     descent = Descent(net, PEAK, 0.05, 1.0)
     draw = Draws(train.items, rng)
     labels = targets([item.label for item in train.items])
     curve, losses = list[dict[str, float]](), list[float]()
     for share in until(seconds):
-        chosen = draw(BATCH)
+        chosen, whole = draw(BATCH), BATCH // 2
         variants = train.variants(BATCH, rng, len(frozen.codes))
+        parts = shares(BATCH, whole, rng)
         with torch.no_grad():
             sparse = share < SPARSE_UNTIL
             step, first = (SPARSE, int(rng.integers(SPARSE))) if sparse else (1, 0)
             frames = frames_of(stem, train.take(chosen, variants), step, first)
-            frames = frames * kept(stem, BATCH)
+            frames = mixed(frames, parts) * kept(stem, BATCH)
             hidden = net.backbone.encode(frames, layers=net.config.ssl_layers).hidden
         codes = np.stack([frozen.codes[v][c] for v, c in zip(variants, chosen, strict=True)])
-        heard = {"hidden": hidden, "codes": torch.from_numpy(codes.astype(np.int64))}
-        loss, _ = objective(CE, net.decide(heard).trace, labels[torch.from_numpy(chosen)])
+        vectors = mixed(look_up(net.books(), torch.from_numpy(codes.astype(np.int64))), parts)
+        trace = net.decide({"hidden": hidden, "vectors": vectors}).trace
+        own = {"logits": trace["logits"][:whole]}
+        loss, _ = objective(CE, own, labels[torch.from_numpy(chosen[:whole])])
+        loss = loss + LESSON * lesson(trace["logits"], machine(chosen, parts))
         descent.move(loss, share)
         losses.append(float(loss.detach()))
         if descent.steps % 25 == 0:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from core.blocks import BlockStem
 from training.bank import Bank, head_batches
 from training.data import Item
-from training.pieces import SAMPLES, changed, rounded
+from training.pieces import SAMPLES, USUAL, Handling, changed, rounded
 
 BATCH = 8
 UNCHANGED = 0.4  # share of variant 0 in what a network learns from
@@ -74,10 +74,19 @@ class Textures:
         return means
 
 
-def make(stem: BlockStem, bank: Bank, lossy: Bank, folder: Path, variant: int, seed: int) -> None:
+def make(
+    stem: BlockStem,
+    bank: Bank,
+    lossy: Bank,
+    folder: Path,
+    variant: int,
+    seed: int,
+    handling: Handling = USUAL,
+) -> None:
     """Write one variant of every clip into the folder; what is there already stays.
 
     `lossy` has a lossy version of each clip, in the same order; the scale of `stem` is not asked.
+    `handling` says how often pieces are changed.
     """
     done = folder / f"blocks-{variant}.npy"
     if done.exists():
@@ -88,7 +97,10 @@ def make(stem: BlockStem, bank: Bank, lossy: Bank, folder: Path, variant: int, s
     blocks: list[NDArray[np.float16]] = []
     with torch.inference_mode():
         for rows in tqdm(head_batches(len(bank), BATCH), desc=f"variant {variant}", mininterval=10):
-            wave = changed(bank, lossy, np.array(rows)) if variant else bank.heads(rows, SAMPLES)
+            if variant:
+                wave = changed(bank, lossy, np.array(rows), handling)
+            else:
+                wave = bank.heads(rows, SAMPLES)
             wave = rounded(wave)
             blocks.append(stem.statistics(wave).half().numpy())
             waves.append((wave * 32_768).to(torch.int16).numpy())

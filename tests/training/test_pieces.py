@@ -1,5 +1,6 @@
 """Pieces drawn anew for every batch, and the network that learns its stem from them."""
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +10,22 @@ import pytest
 import torch
 
 from training import graphs, joint, pieces, steps
+from training.augment.batched import Changes
 from training.bank import Bank
 from training.data import Item
 from training.errors import TrainingError
-from training.pieces import COPIED, SAMPLES, UNCHANGED, Pieces, changed, joined, rounded
+from training.pieces import (
+    COPIED,
+    OFTEN,
+    SAMPLES,
+    UNCHANGED,
+    USUAL,
+    Handling,
+    Pieces,
+    changed,
+    joined,
+    rounded,
+)
 from training.zoo.copies import as_copies
 
 
@@ -64,6 +77,22 @@ def test_without_a_zoo_the_machine_made_half_is_of_the_corpus() -> None:
     made = Pieces.of(bank, bank, np.random.default_rng(1))
     labels = [made.items[row].label for row in made.rows(10)]
     assert labels.count("spoof") == 5
+
+
+def test_how_often_pieces_are_lossy_and_changed() -> None:
+    ones = [np.full(8_000, value, np.int16) for value in (4_000, 8_000)]
+    clean, lossy = (Bank.of(bank_of(1).items, [wave], "cpu") for wave in ones)
+    none = replace(Changes().scaled(0.0), gain=0.0)
+    rows = np.zeros(400, dtype=np.int64)
+    torch.manual_seed(0)
+    heard = changed(clean, lossy, rows, Handling(0.3, 1.0, none))[:, 0] * 32_768
+    assert set(heard.round().tolist()) == {4_000, 8_000}
+    assert abs(float((heard > 6_000).float().mean()) - 0.3) < 0.06
+    louder = Handling(0.0, 0.4, replace(none, gain=1.0, decibel=(0.0, 20.0)))
+    heard = changed(clean, lossy, rows, louder)[:, 0] * 32_768
+    assert abs(float((heard.round() != 4_000).float().mean()) - 0.4) < 0.06
+    assert (OFTEN.lossy, OFTEN.changed) > (USUAL.lossy, USUAL.changed)
+    assert OFTEN.changes.decibel == USUAL.changes.decibel
 
 
 def test_a_third_of_the_pieces_are_unchanged_and_all_are_of_16_bits(

@@ -63,8 +63,10 @@ NOTES: dict[str, list[str]] = {
         "WavLM.",
         "The codec is an EnCodec with 8 filters, trained for 23 minutes of one core on spectral "
         "distance, without critics; its codebooks are residual k-means over its latents.",
-        "The head learned from the clips of train and three changed pieces of each, without "
-        "copies (training/quantised.py).",
+        "The head learned from the clips of train and three changed pieces of each, handled more "
+        "often than what the other detectors learned from, without copies; by the labels and by "
+        "what a kernel machine on the texture thinks of the clip unchanged "
+        "(training/quantised.py).",
     ],
     "aasist": [
         "The published graph network behind a compact stem: log spectra of 25, 10 and 4 ms, read "
