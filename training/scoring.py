@@ -133,22 +133,18 @@ def _failed(loaded: Sequence[Loaded], reason: str) -> list[Row]:
 class ScoreFile:
     """scores.csv, opened to go on where an earlier run stopped.
 
-    `done` holds the ids whose rows are all there. Rows of a last, incomplete clip are cut off.
+    `done` holds the ids whose rows are all there. Rows of a last, incomplete clip are cut off when
+    the first new ones come, so that a run that is refused leaves the file as it was.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], detectors: Sequence[str]) -> None:
         self.path = path
         self.header = [*COLUMNS, *columns, NOTE, ERROR]
-        self.done = self._recover(set(detectors))
-
-    def _recover(self, detectors: set[str]) -> set[str]:
         if not self.path.exists() or self.path.stat().st_size == 0:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(_line(self.header), encoding="utf-8")
-            return set()
-        done, keep = self._scan(detectors)
-        os.truncate(self.path, keep)
-        return done
+        self.done, whole = self._scan(set(detectors))
+        self._cut: int | None = whole  # where an incomplete clip begins, until it is cut off
 
     def _scan(self, detectors: set[str]) -> tuple[set[str], int]:
         """Ids with all their rows, and the length of the file up to the last of them."""
@@ -206,6 +202,9 @@ class ScoreFile:
             for row in rows
         )
         try:
+            if self._cut is not None:
+                os.truncate(self.path, self._cut)
+                self._cut = None
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 file.write(lines)
         except OSError as error:
