@@ -133,8 +133,8 @@ def _failed(loaded: Sequence[Loaded], reason: str) -> list[Row]:
 class ScoreFile:
     """scores.csv, opened to go on where an earlier run stopped.
 
-    `done` holds the ids whose rows are all there. Rows of a last, incomplete clip are cut off when
-    the first new ones come, so that a run that is refused leaves the file as it was.
+    `done` holds the ids whose rows are all there. Rows of a last, incomplete clip are cut off by
+    `mend`, not before, so that a run that is refused leaves the file as it was.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], detectors: Sequence[str]) -> None:
@@ -184,6 +184,12 @@ class ScoreFile:
                 f"{current}; name another --out or remove it"
             )
 
+    def mend(self) -> None:
+        """Cut off the rows of a last, incomplete clip; `append` does so, too."""
+        if self._cut is not None:
+            os.truncate(self.path, self._cut)
+            self._cut = None
+
     def append(self, job: Job, rows: Sequence[Row]) -> None:
         """The rows of one clip, on the disk when this returns (as far as the system is asked)."""
         lines = "".join(
@@ -202,9 +208,7 @@ class ScoreFile:
             for row in rows
         )
         try:
-            if self._cut is not None:
-                os.truncate(self.path, self._cut)
-                self._cut = None
+            self.mend()
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 file.write(lines)
         except OSError as error:

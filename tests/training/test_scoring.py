@@ -129,6 +129,11 @@ def test_it_goes_on_where_it_stopped_and_never_twice(place: Path) -> None:
     assert (place / "s.csv").read_text() == whole
     assert score(place) == 0
     assert (place / "s.csv").read_text() == whole
+    (place / "s.csv").write_text(whole.removesuffix("\n"))  # killed in the last line
+    first = (place / "corpus" / "manifest.csv").read_text().splitlines(keepends=True)[:2]
+    (place / "one.csv").write_text("".join(first))
+    assert score(place, "--manifest", str(place / "one.csv")) == 0  # nothing is left to score
+    assert (place / "s.csv").read_text() == "".join(whole.splitlines(keepends=True)[:-3])
 
 
 def test_scores_of_others_are_not_mixed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,7 @@ def _score(
 
     settings, fusion = Settings(threads=args.threads, score_anyway=True), installed_fusion()
     file = ScoreFile(_file(args.out, condition), FROM_MANIFEST, expected(loaded))
+    file.mend()
     left = [item for item in items if item.utt_id not in file.done]
     for item in tqdm(left, desc=condition.key, disable=args.quiet, mininterval=5):
         wave = changed(read(item), condition, item.utt_id, args.seed)

@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if not file.done:
         told.unlink(missing_ok=True)  # of scores that were removed
     same_weights(told, args.out, loaded, settings)
+    file.mend()
     trials = [trial for trial in listing.trials if trial.utt_id not in file.done]
     work = jobs(trials, args.audio, columns)
     bad = 0
