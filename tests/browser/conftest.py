@@ -33,6 +33,7 @@ store.search_path = lambda: (Path(os.environ["SPOOFSCOPE_CHECKPOINTS"]),)
 runpy.run_path("app.py", run_name="__main__")
 """  # only these checkpoints, not those that ship
 NORMAL = ("Method not implemented", "svelte-i18n")  # console noise of gradio itself
+BROKEN_OFF = ("AbortError", "Connection errored out")  # its noise where a page is left meanwhile
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +172,7 @@ class Watch:
     def __init__(self, page: Any, address: str) -> None:
         self.faults: list[str] = []
         self.expected: tuple[str, ...] = NORMAL
-        self._aborted: list[str] = []
+        self._broken_off: list[str] = []
         self._loads = 0
         page.on("request", lambda request: self._left(request.url, address))
         page.on("response", lambda response: self._failed(response.url, response.status))
@@ -184,7 +185,7 @@ class Watch:
 
     def all_faults(self) -> list[str]:
         """What went wrong. A page that was left breaks off the stream it had open: no fault."""
-        return self.faults + (self._aborted if self._loads < 2 else [])
+        return self.faults + (self._broken_off if self._loads < 2 else [])
 
     def _left(self, url: str, address: str) -> None:
         if not url.startswith((address, "data:", "blob:")):
@@ -196,7 +197,8 @@ class Watch:
 
     def _said(self, kind: str, text: str) -> None:
         if kind == "error" and not any(known in text for known in self.expected):
-            kept = self._aborted if "AbortError" in text else self.faults
+            broken_off = any(known in text for known in BROKEN_OFF)
+            kept = self._broken_off if broken_off else self.faults
             kept.append(f"console: {text}")
 
 
