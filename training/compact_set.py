@@ -179,7 +179,7 @@ class Workshop:
         return made.eval()
 
     def codes(self, codec: Codec) -> tuple[NDArray[np.int16], ...]:
-        """The codes of train in those variants."""
+        """The codes of train in the variants of `coded`, (clips, quantizers, codec frames) each."""
         paths = []
         for variant, waves in enumerate(self.coded().waves):
             paths.append(self.work / "coded" / f"codes-{variant}.npy")
